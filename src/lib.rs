@@ -1,0 +1,11 @@
+//! A WebSocket message broker whose URL is its protocol.
+//!
+//! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
+//! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
+//! and at the bottom `frame`, `close`, `refusal`, `limits`, `metrics`, `config`. The picture and
+//! the reasons are in `docs/architecture.md`.
+
+pub mod close;
+pub mod limits;
+pub mod metrics;
+pub mod refusal;

@@ -1,0 +1,304 @@
+//! Every number that bounds something, in one place.
+//!
+//! A constant is fixed or the default of a field of [`Limits`], which is what the command line
+//! sets. The unit stands last in the name.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Default of `--max-message`: the payload of one WebSocket message over all its fragments,
+/// inclusive. What the original allows.
+pub const MESSAGE_BYTES_MAX: usize = 256 * KIB;
+/// A message that began and did not end after this long closes its connection.
+pub const MESSAGE_UNFINISHED_MAX: Duration = Duration::from_secs(30);
+/// Fragments without payload in one message: they cost us and carry nothing.
+pub const MESSAGE_EMPTY_FRAGMENTS_MAX: u32 = 1024;
+
+/// Default of `--max-body`: the body of one POST.
+pub const BODY_BYTES_MAX: usize = 16 * MIB;
+/// Default of `--max-bodies`: bodies being received or handed over, together.
+pub const BODIES_BYTES_MAX: usize = 256 * MIB;
+/// A body that makes no progress for this long is given up.
+pub const BODY_STALL_MAX: Duration = Duration::from_secs(10);
+/// The head of a request, and hyper's read buffer.
+pub const HEAD_BYTES_MAX: usize = 16 * KIB;
+/// Header fields of a request.
+pub const HEAD_FIELDS_MAX: usize = 100;
+/// A first head is due this long after accept; a later one, after its first byte.
+pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long an HTTP connection may idle between requests. Longer than the 60 s of most proxies,
+/// so that it is the proxy that hangs up.
+pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(75);
+
+/// Default of `--max-topic`: a topic's name, decoded.
+pub const TOPIC_BYTES_MAX: usize = 1024;
+/// Segments of a topic: a publish touches every ancestor.
+pub const TOPIC_SEGMENTS_MAX: usize = 32;
+/// Default of `--max-topics`: topics that somebody is connected to or that hold a backlog.
+pub const TOPICS_MAX: usize = 1_000_000;
+
+/// Arrivals and messages waiting in one shard's inbox.
+pub const INBOX_ENTRIES_MAX: usize = 4096;
+/// Bodies waiting in one shard's inbox, together.
+pub const INBOX_BYTES_MAX: usize = 64 * MIB;
+/// What a shard takes from its inbox before it looks at its sockets again.
+pub const INBOX_TURN_MAX: usize = 64;
+
+/// Default of `--max-outbound`: bytes that wait for one receiver behind what is being written.
+pub const OUTBOUND_BYTES_MAX: usize = 4 * MIB;
+/// A queued slice shorter than its batch divided by this is copied, so that a laggard does not
+/// hold a large batch for a few bytes.
+pub const OUTBOUND_COPY_RATIO: usize = 4;
+/// Pieces that leave in one vectored write; more are copied into one.
+pub const WRITE_PIECES_MAX: usize = 64;
+/// Default of `--write-timeout`: no progress of a write for this long closes the connection.
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(10);
+/// Pongs that wait for a peer that pings and does not read.
+pub const PONGS_PENDING_MAX: u32 = 64;
+
+/// Default of `--max-batch`: above it the publishers of a topic wait.
+pub const BATCH_BYTES_MAX: usize = 256 * KIB;
+/// A batch buffer that grew larger than this is given back instead of pooled.
+pub const BATCH_POOLED_BYTES_MAX: usize = 64 * KIB;
+/// Batch buffers that a shard keeps for reuse.
+pub const BATCH_POOL_MAX: usize = 256;
+
+/// What one shard reads at a time, whoever sent it.
+pub const SCRATCH_BYTES: usize = 64 * KIB;
+/// Reads of one connection before the others get their turn.
+pub const READS_PER_TURN_MAX: usize = 4;
+/// Writes of the flusher before the readers get their turn: 64 take about 300 us, which bounds
+/// what a saturated topic adds to the latency of a quiet one.
+pub const WRITES_PER_TURN_MAX: usize = 64;
+/// A coming flush of at least this many writes lets the readers go first once more.
+pub const FLUSH_LARGE_WRITES: usize = 16;
+
+/// Default of `--max-backlog`: payload that waits in one topic for a puller.
+pub const BACKLOG_BYTES_MAX: usize = 16 * MIB;
+/// Default of `--max-backlog-messages`: jobs that wait in one topic for a puller.
+pub const BACKLOG_MESSAGES_MAX: usize = 1024;
+/// Default of `--max-backlogs`: what waits in all backlogs together.
+pub const BACKLOGS_BYTES_MAX: usize = 256 * MIB;
+/// Topics with a backlog.
+pub const BACKLOGS_TOPICS_MAX: usize = 10_000;
+/// How long a POST waits for room in a backlog or a batch.
+pub const POST_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Default of `--ping-interval`: half of the minute after which most proxies cut.
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// The ping interval varies by this much either way, so that connections do not ping in step.
+pub const PING_JITTER_PERCENT: u32 = 20;
+/// Default of `--pong-timeout`, from when the ping left the outbound.
+pub const PONG_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Default of `--pull-pong-timeout`: a worker busy with one job does not read.
+pub const PULL_PONG_WAIT_MAX: Duration = Duration::from_mins(10);
+/// Default of `--inactivity-timeout`: what the original sets for its broker routes.
+pub const INACTIVITY_MAX: Duration = Duration::from_hours(4);
+/// How long we read and drop after our last word, so that it is not destroyed by a reset.
+pub const LINGER_MAX: Duration = Duration::from_secs(2);
+/// Longest time between two looks at the deadlines of a shard's connections.
+pub const SWEEP_INTERVAL_MAX: Duration = Duration::from_millis(500);
+/// Connections that the sweep looks at before the others get their turn.
+pub const SWEEP_TURN_MAX: usize = 1024;
+
+/// Default of `--drain-timeout`.
+pub const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Connections closed per second by a drain, at least.
+pub const DRAIN_CLOSES_PER_SECOND_MIN: u32 = 100;
+
+/// Descriptors kept free of clients: listeners, event queues, logs.
+pub const DESCRIPTORS_RESERVED: usize = 64;
+/// How long accepting pauses when descriptors have run out.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Send buffer of a socket. The kernel doubles it; left alone it hides up to 4 MiB.
+pub const SOCKET_SEND_BYTES: usize = 256 * KIB;
+/// Unacknowledged data after this long means that the host is gone.
+pub const SOCKET_DEAD_AFTER: Duration = Duration::from_secs(30);
+
+/// Seconds named in a `Retry-After`.
+pub const RETRY_AFTER_SECONDS: u32 = 5;
+/// Acceptors: one for this many shards, at least one.
+pub const SHARDS_PER_ACCEPTOR: usize = 4;
+
+const _: () = assert!(OUTBOUND_BYTES_MAX >= 2 * MESSAGE_BYTES_MAX);
+const _: () = assert!(BACKLOG_BYTES_MAX >= BODY_BYTES_MAX, "a body must fit an empty backlog");
+const _: () = assert!(BACKLOGS_BYTES_MAX >= BACKLOG_BYTES_MAX);
+const _: () = assert!(BODIES_BYTES_MAX >= BODY_BYTES_MAX);
+const _: () = assert!(INBOX_BYTES_MAX >= BODY_BYTES_MAX);
+const _: () = assert!(BATCH_POOLED_BYTES_MAX <= BATCH_BYTES_MAX);
+const _: () = assert!(TOPIC_BYTES_MAX < HEAD_BYTES_MAX / 4, "a topic may be percent-encoded");
+const _: () = assert!(PONG_WAIT_MAX.as_secs() < PULL_PONG_WAIT_MAX.as_secs());
+
+/// The bounds that an operator can set, checked against each other by [`Limits::check`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// `--max-message`: payload of one WebSocket message over all fragments, inclusive.
+    pub message_bytes_max: usize,
+    /// `--max-body`: body of one POST, inclusive.
+    pub body_bytes_max: usize,
+    /// `--max-bodies`: bodies in flight, together.
+    pub bodies_bytes_max: usize,
+    /// `--max-topic`: a topic's name, decoded, inclusive.
+    pub topic_bytes_max: usize,
+    /// `--max-topics`: topics at once.
+    pub topics_max: usize,
+    /// `--clients`: WebSocket connections at once; `None` is as many as there are descriptors.
+    pub connections_max: Option<usize>,
+    /// `--max-outbound`: bytes behind what is being written to one receiver.
+    pub outbound_bytes_max: usize,
+    /// `--write-timeout`: no progress of a write.
+    pub write_stall_max: Duration,
+    /// `--max-batch`: above it, publishers wait.
+    pub batch_bytes_max: usize,
+    /// `--max-backlog`: payload waiting in one topic for a puller.
+    pub backlog_bytes_max: usize,
+    /// `--max-backlog-messages`: jobs waiting in one topic for a puller.
+    pub backlog_messages_max: usize,
+    /// `--max-backlogs`: payload waiting in all backlogs.
+    pub backlogs_bytes_max: usize,
+    /// `--ping-interval`: silence after which we ping; `None` is never.
+    pub ping_interval: Option<Duration>,
+    /// `--pong-timeout`, for all but pullers.
+    pub pong_wait_max: Duration,
+    /// `--pull-pong-timeout`.
+    pub pull_pong_wait_max: Duration,
+    /// `--inactivity-timeout`: nothing either way; `None` is never.
+    pub inactivity_max: Option<Duration>,
+    /// `--drain-timeout`: from the signal to the end.
+    pub drain_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            body_bytes_max: BODY_BYTES_MAX,
+            bodies_bytes_max: BODIES_BYTES_MAX,
+            topic_bytes_max: TOPIC_BYTES_MAX,
+            topics_max: TOPICS_MAX,
+            connections_max: None,
+            outbound_bytes_max: OUTBOUND_BYTES_MAX,
+            write_stall_max: WRITE_STALL_MAX,
+            batch_bytes_max: BATCH_BYTES_MAX,
+            backlog_bytes_max: BACKLOG_BYTES_MAX,
+            backlog_messages_max: BACKLOG_MESSAGES_MAX,
+            backlogs_bytes_max: BACKLOGS_BYTES_MAX,
+            ping_interval: Some(PING_INTERVAL),
+            pong_wait_max: PONG_WAIT_MAX,
+            pull_pong_wait_max: PULL_PONG_WAIT_MAX,
+            inactivity_max: Some(INACTIVITY_MAX),
+            drain_max: DRAIN_MAX,
+        }
+    }
+}
+
+/// Two settings that cannot both hold.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{flag} is {value}, less than {least}, which is {relation}")]
+pub struct LimitsError {
+    /// The flag that is too small.
+    pub flag: &'static str,
+    /// What it was set to.
+    pub value: usize,
+    /// The least that it may be.
+    pub least: usize,
+    /// Why: which other flag it depends on.
+    pub relation: &'static str,
+}
+
+impl Limits {
+    /// Whether the settings fit each other.
+    pub fn check(&self) -> Result<(), LimitsError> {
+        let at_least = |flag, value, least, relation| {
+            if value < least {
+                return Err(LimitsError { flag, value, least, relation });
+            }
+            Ok(())
+        };
+        let twice = self.message_bytes_max.saturating_mul(2);
+        at_least("--max-outbound", self.outbound_bytes_max, twice, "twice --max-message")?;
+        at_least("--max-bodies", self.bodies_bytes_max, self.body_bytes_max, "--max-body")?;
+        let largest = self.message_bytes_max.max(self.body_bytes_max);
+        let relation = "the larger of --max-message and --max-body";
+        at_least("--max-backlog", self.backlog_bytes_max, largest, relation)?;
+        at_least("--max-backlogs", self.backlogs_bytes_max, self.backlog_bytes_max, "--max-backlog")
+    }
+}
+
+/// A limit that several threads use up together: relaxed atomics, slow paths only.
+#[derive(Debug)]
+pub struct Budget {
+    used: AtomicUsize,
+    max: usize,
+}
+
+impl Budget {
+    /// A budget of `max` units, none of them used.
+    #[must_use]
+    pub const fn new(max: usize) -> Self {
+        Self { used: AtomicUsize::new(0), max }
+    }
+
+    /// Takes `amount` if it fits; says whether it did.
+    #[must_use]
+    pub fn take(&self, amount: usize) -> bool {
+        let fits = |used: usize| used.checked_add(amount).filter(|sum| *sum <= self.max);
+        self.used.fetch_update(Relaxed, Relaxed, fits).is_ok()
+    }
+
+    /// Takes `amount` even over the limit: for what was accepted before and must not be lost.
+    pub fn take_regardless(&self, amount: usize) {
+        self.used.fetch_add(amount, Relaxed);
+    }
+
+    /// Gives back what was taken.
+    pub fn give(&self, amount: usize) {
+        let before = self.used.fetch_sub(amount, Relaxed);
+        debug_assert!(before >= amount, "gave back {amount} of {before}");
+    }
+
+    /// What is taken now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+
+    /// The limit.
+    #[must_use]
+    pub const fn max(&self) -> usize {
+        self.max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_fit_each_other() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn an_outbound_below_two_messages_is_refused() {
+        let limits = Limits { message_bytes_max: 3 * MIB, ..Limits::default() };
+        let error = limits.check().unwrap_err().to_string();
+        let expected = "--max-outbound is 4194304, less than 6291456, which is twice --max-message";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_budget_never_exceeds_its_limit() {
+        let budget = Budget::new(10);
+        assert!(budget.take(10));
+        assert!(!budget.take(1));
+        assert!(!budget.take(usize::MAX));
+        budget.give(4);
+        assert!(budget.take(4));
+        assert_eq!(budget.used(), 10);
+    }
+}

@@ -1,0 +1,175 @@
+//! Counters: each thread writes its own, anybody reads them all.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A count with one writing thread: a load and a store, no locked instruction.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to the count. Only the thread that owns the counter may call it.
+    pub fn add(&self, amount: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(amount), Relaxed);
+    }
+
+    /// Takes from a count of things that exist now. Only the owning thread may call it.
+    pub fn take(&self, amount: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(amount), Relaxed);
+    }
+
+    /// The count now, from any thread.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// What one thread counts. Aligned, so that no two threads share a cache line.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct Counters { $($(#[$doc])+ pub $name: Counter,)+ }
+
+        impl Counters {
+            /// Every count by name.
+            #[must_use]
+            pub fn each(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.value()),)+]
+            }
+        }
+    };
+}
+
+counters! {
+    // What exists now.
+    /// WebSocket connections that are open or closing.
+    connections,
+    /// Topics that somebody is connected to or that hold a backlog.
+    topics,
+    /// Jobs waiting in backlogs.
+    backlog_messages,
+    /// Their payload.
+    backlog_bytes,
+
+    // What happened.
+    /// TCP connections accepted.
+    accepted,
+    /// Members, publishers and pushers that joined a topic.
+    joins,
+    /// Those that left.
+    leaves,
+    /// Messages that came over connections.
+    messages_in,
+    /// Their payload.
+    bytes_in,
+    /// Messages from POSTs.
+    posts_in,
+    /// Their payload.
+    post_bytes_in,
+    /// Bytes that sockets took from us, frames of control and handshakes included.
+    bytes_out,
+    /// Messages that subscribers, pullers and stray frames sent where nobody listens.
+    messages_ignored,
+    /// Batches written to one receiver, or queued for it.
+    batches_out,
+    /// Jobs that went back to a backlog since their puller left.
+    jobs_returned,
+
+    // Where a limit bit.
+    /// A message over `--max-message`: 1009.
+    message_too_long,
+    /// A message that did not end in time, or of too many empty fragments: 1008.
+    message_unfinished,
+    /// Frames that break RFC 6455: 1002.
+    protocol_errors,
+    /// Text that is not UTF-8: 1007.
+    text_not_utf8,
+    /// Receivers over `--max-outbound`: 1013.
+    slow_consumers,
+    /// Bytes dropped with them.
+    slow_consumer_bytes,
+    /// Writes without progress for `--write-timeout`.
+    write_stalls,
+    /// Peers with too many unread pongs: 1008.
+    pongs_pending,
+    /// Peers that did not answer a ping.
+    pong_timeouts,
+    /// Connections idle for `--inactivity-timeout`: 1001.
+    inactive,
+    /// Times that a publisher had to wait for room in a batch or backlog.
+    publisher_waits,
+    /// Publishers that hung up while they waited.
+    publisher_hangups,
+    /// POSTs over `--max-body`: 413.
+    body_too_long,
+    /// POSTs refused since `--max-bodies` was used up: 503.
+    bodies_full,
+    /// Bodies without progress: 408.
+    body_stalls,
+    /// Heads that did not come in time: 408.
+    head_timeouts,
+    /// Topics over `--max-topic`, or of too many segments.
+    topic_too_long,
+    /// Refused since `--max-topics` was used up: 503.
+    topics_full,
+    /// Handshakes refused since `--clients` was used up: 503.
+    connections_full,
+    /// Arrivals and messages refused since a shard's inbox was full: 503.
+    inbox_full,
+    /// POSTs that waited in vain for room in a backlog: 503.
+    backlog_full,
+    /// POSTs that waited in vain for room in a batch: 503.
+    batch_full,
+    /// Pauses of accepting for want of descriptors.
+    accept_pauses,
+    /// Accepts that failed for another reason.
+    accept_errors,
+    /// Requests and handshakes that were refused, for whatever reason.
+    refusals,
+    /// Connection tasks that panicked and were dropped alone.
+    panics,
+
+    // The drain.
+    /// Data frames that came after the drain began.
+    drain_ignored,
+    /// Connections cut at the deadline of the drain.
+    drain_cut,
+    /// Outbound bytes dropped with them.
+    drain_cut_bytes,
+}
+
+/// The counters of all threads.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    threads: Vec<Arc<Counters>>,
+}
+
+impl Metrics {
+    /// New counters for one more thread.
+    pub fn thread(&mut self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        self.threads.push(Arc::clone(&counters));
+        counters
+    }
+
+    /// One count, summed over the threads.
+    ///
+    /// ```
+    /// let mut metrics = mercury::metrics::Metrics::default();
+    /// metrics.thread().joins.add(2);
+    /// metrics.thread().joins.add(3);
+    /// assert_eq!(metrics.sum(|counters| &counters.joins), 5);
+    /// ```
+    pub fn sum(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+        self.threads.iter().fold(0, |sum, thread| sum.wrapping_add(counter(thread).value()))
+    }
+}

@@ -1,0 +1,110 @@
+//! A request turned down: status, stable code, one sentence.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::limits::RETRY_AFTER_SECONDS;
+
+/// Why a request gets a 4xx or 5xx. Rendered by the door, or by a shard that refuses a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// RFC 9110 15.
+    pub status: u16,
+    /// Stable from the first day, for programs.
+    pub code: &'static str,
+    /// What was wrong and with which value, for people.
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal with a fixed or formatted sentence.
+    pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The broker is going down.
+    #[must_use]
+    pub const fn draining() -> Self {
+        let message = Cow::Borrowed("the broker is shutting down");
+        Self { status: 503, code: "draining", message }
+    }
+
+    /// `--clients` is used up.
+    #[must_use]
+    pub fn connections_full(max: usize) -> Self {
+        let message = format!("{max} connections are open, as many as --clients allows");
+        Self::new(503, "connections-full", message)
+    }
+
+    /// `--max-topics` is used up.
+    #[must_use]
+    pub const fn topics_full() -> Self {
+        let message = Cow::Borrowed("there are as many topics as --max-topics allows");
+        Self { status: 503, code: "topics-full", message }
+    }
+
+    /// Whether the same request may succeed a little later.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        self.status == 503
+    }
+
+    /// The body, one line: text, or JSON for who asked for it.
+    #[must_use]
+    pub fn body(&self, json: bool) -> String {
+        if !json {
+            return format!("{}\n", self.message);
+        }
+        let mut escaped = String::with_capacity(self.message.len());
+        for character in self.message.chars() {
+            match character {
+                '"' | '\\' => escaped.extend(['\\', character]),
+                control if control.is_control() => {
+                    write!(escaped, "\\u{:04x}", u32::from(control)).expect("a String takes all");
+                }
+                other => escaped.push(other),
+            }
+        }
+        format!("{{\"code\":\"{}\",\"message\":\"{escaped}\"}}\n", self.code)
+    }
+
+    /// The media type of [`Refusal::body`].
+    #[must_use]
+    pub const fn content_type(json: bool) -> &'static str {
+        if json { "application/json" } else { "text/plain; charset=utf-8" }
+    }
+
+    /// The whole response, for a socket that hyper no longer drives (RFC 9112 4); it closes.
+    #[must_use]
+    pub fn response(&self, json: bool) -> Vec<u8> {
+        let reason = match self.status {
+            400 => "Bad Request",
+            408 => "Request Timeout",
+            503 => "Service Unavailable",
+            _ => "",
+        };
+        let body = self.body(json);
+        let mut head = format!(
+            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n",
+            self.status,
+            Self::content_type(json),
+            body.len(),
+        );
+        if self.is_temporary() {
+            write!(head, "retry-after: {RETRY_AFTER_SECONDS}\r\n").expect("a String takes all");
+        }
+        format!("{head}\r\n{body}").into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_escapes_what_a_topic_may_hold() {
+        let refusal = Refusal::new(400, "x", "a \"b\" \\ \u{1}\n");
+        let expected = "{\"code\":\"x\",\"message\":\"a \\\"b\\\" \\\\ \\u0001\\u000a\"}\n";
+        assert_eq!(refusal.body(true), expected);
+    }
+}

@@ -6,6 +6,8 @@
 //! the reasons are in `docs/architecture.md`.
 
 pub mod close;
+pub mod frame;
 pub mod limits;
 pub mod metrics;
+pub mod outbound;
 pub mod refusal;

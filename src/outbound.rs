@@ -1,0 +1,281 @@
+//! Bytes waiting for one receiver, bounded.
+//!
+//! Most receivers never have any: what is published is written at once. Only what a socket did
+//! not take comes here, as slices shared with everybody else who is behind.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+use crate::frame;
+use crate::limits::{OUTBOUND_COPY_RATIO, WRITE_PIECES_MAX};
+
+/// Frames in one buffer, shared by all who have yet to get them.
+pub type Batch = Rc<Vec<u8>>;
+
+/// The pieces that one socket has not taken, oldest first. Every piece begins and ends with a
+/// frame; the first may be partly written.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    pieces: VecDeque<Piece>,
+    /// Unwritten bytes over all pieces.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    buffer: Batch,
+    /// A frame begins here, at or before `at`.
+    start: usize,
+    /// The next byte to write.
+    at: usize,
+    /// Behind the last byte; a frame ends here.
+    end: usize,
+}
+
+/// The piece does not fit behind what is being written: the receiver is a slow consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflow;
+
+impl Piece {
+    fn unwritten(&self) -> usize {
+        self.end - self.at
+    }
+
+    /// The end of the frame that is partly written, or `at` when none is.
+    fn boundary(&self) -> usize {
+        let mut boundary = self.start;
+        while boundary < self.at {
+            boundary = frame::sent_at(&self.buffer, boundary).range.end;
+        }
+        boundary
+    }
+
+    /// The start of the frame that `at` is in.
+    fn frame_start(&self) -> usize {
+        let mut start = self.start;
+        loop {
+            if start == self.at {
+                return start;
+            }
+            let end = frame::sent_at(&self.buffer, start).range.end;
+            if end > self.at {
+                return start;
+            }
+            start = end;
+        }
+    }
+}
+
+impl Outbound {
+    /// Whether everything was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Unwritten bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Queues `buffer[start..end]`, whole frames of which the first `written` bytes are already
+    /// on the wire. When nothing is queued it takes any size; otherwise what is behind the first
+    /// piece must stay within `bytes_max`.
+    pub fn push(
+        &mut self,
+        buffer: &Batch,
+        start: usize,
+        end: usize,
+        written: usize,
+        bytes_max: usize,
+    ) -> Result<(), Overflow> {
+        let piece = Piece { buffer: Rc::clone(buffer), start, at: start + written, end };
+        if let Some(first) = self.pieces.front() {
+            let behind = self.bytes - first.unwritten();
+            if behind.saturating_add(piece.unwritten()) > bytes_max {
+                return Err(Overflow);
+            }
+        }
+        self.add(piece);
+        Ok(())
+    }
+
+    /// Queues frames of the connection's own: control frames, jobs. Their bound is the caller's.
+    pub fn push_own(&mut self, frames: Vec<u8>, written: usize) {
+        let end = frames.len();
+        self.add(Piece { buffer: Rc::new(frames), start: 0, at: written, end });
+    }
+
+    fn add(&mut self, mut piece: Piece) {
+        let unwritten = piece.unwritten();
+        if unwritten == 0 {
+            return;
+        }
+        if unwritten * OUTBOUND_COPY_RATIO < piece.buffer.capacity() {
+            let start = piece.frame_start();
+            let copy = piece.buffer[start..piece.end].to_vec();
+            let end = copy.len();
+            piece = Piece { buffer: Rc::new(copy), start: 0, at: piece.at - start, end };
+        }
+        self.bytes += unwritten;
+        self.pieces.push_back(piece);
+    }
+
+    /// What to write next, at most `WRITE_PIECES_MAX` pieces; the count of `slices` used.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; WRITE_PIECES_MAX]) -> usize {
+        let count = self.pieces.len().min(WRITE_PIECES_MAX);
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(&piece.buffer[piece.at..piece.end]);
+        }
+        count
+    }
+
+    /// Forgets the first `written` bytes.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while written > 0 {
+            let first = self.pieces.front_mut().expect("bytes were written from a piece");
+            let step = written.min(first.unwritten());
+            first.at += step;
+            written -= step;
+            if first.unwritten() == 0 {
+                self.pieces.pop_front();
+            }
+        }
+        if self.pieces.is_empty() {
+            // an idle connection owns no buffer
+            self.pieces = VecDeque::new();
+        }
+    }
+
+    /// Whether a frame is partly written.
+    #[must_use]
+    pub fn is_inside_frame(&self) -> bool {
+        self.pieces.front().is_some_and(|first| first.frame_start() < first.at)
+    }
+
+    /// Drops what stands behind the partly written frame; the bytes dropped.
+    pub fn cut(&mut self) -> usize {
+        let before = self.bytes;
+        self.pieces.truncate(1);
+        if let Some(first) = self.pieces.front_mut() {
+            first.end = first.boundary();
+            self.bytes = first.unwritten();
+            if self.bytes == 0 {
+                self.pieces.clear();
+            }
+        }
+        before - self.bytes
+    }
+
+    /// The messages that are not completely written, in order, as whole frames. What is partly
+    /// written stays queued as far as its frame goes.
+    #[must_use]
+    pub fn unwritten_messages(&self) -> Vec<Vec<u8>> {
+        let mut messages = vec![];
+        for piece in &self.pieces {
+            let mut at = piece.frame_start();
+            while at < piece.end {
+                let sent = frame::sent_at(&piece.buffer, at);
+                at = sent.range.end;
+                if sent.is_data {
+                    messages.push(piece.buffer[sent.range].to_vec());
+                }
+            }
+        }
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::OpCode;
+
+    fn frames(payloads: &[&[u8]]) -> Batch {
+        let mut out = vec![];
+        for payload in payloads {
+            frame::append(&mut out, OpCode::Text, payload);
+        }
+        Rc::new(out)
+    }
+
+    fn wire(outbound: &Outbound) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
+        let count = outbound.slices(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn pieces_leave_in_order_and_byte_by_byte() {
+        let mut outbound = Outbound::default();
+        let batch = frames(&[b"ab", b"cd", b"ef"]);
+        outbound.push(&batch, 4, 12, 1, 100).unwrap();
+        outbound.push_own(frames(&[b"x"]).to_vec(), 0);
+        let expected = [&batch[5..], &frames(&[b"x"])[..]].concat();
+        for written in 0..expected.len() {
+            assert_eq!(wire(&outbound), &expected[written..]);
+            assert_eq!(outbound.bytes(), expected.len() - written);
+            outbound.advance(1);
+        }
+        assert!(outbound.is_empty());
+    }
+
+    #[test]
+    fn the_bound_is_behind_what_is_being_written() {
+        let mut outbound = Outbound::default();
+        let batch = frames(&[&[0; 90]]);
+        outbound.push(&batch, 0, 92, 0, 10).unwrap();
+        assert_eq!(outbound.push(&batch, 0, 92, 0, 91), Err(Overflow));
+        outbound.push(&batch, 0, 92, 0, 92).unwrap();
+        outbound.advance(50);
+        assert_eq!(outbound.push(&batch, 0, 92, 0, 183), Err(Overflow));
+        outbound.push(&batch, 0, 92, 0, 184).unwrap();
+    }
+
+    #[test]
+    fn a_cut_keeps_the_partly_written_frame_whole() {
+        let batch = frames(&[b"ab", b"cd", b"ef"]);
+        for (written, kept) in [(0, 0), (1, 3), (3, 1), (4, 0), (6, 2), (11, 1)] {
+            let mut outbound = Outbound::default();
+            outbound.push(&batch, 0, 12, written, 100).unwrap();
+            outbound.push(&batch, 0, 12, 0, 100).unwrap();
+            let dropped = outbound.cut();
+            assert_eq!(outbound.bytes(), kept, "{written}");
+            assert_eq!(dropped, 24 - written - kept);
+            assert_eq!(wire(&outbound), &batch[written..written + kept]);
+        }
+    }
+
+    #[test]
+    fn a_short_rest_does_not_hold_its_batch() {
+        let mut outbound = Outbound::default();
+        let payloads = vec![&b"abcdef"[..]; 100];
+        let batch = frames(&payloads);
+        outbound.push(&batch, 0, 800, 785, 100).unwrap();
+        assert_eq!(Rc::strong_count(&batch), 1);
+        assert_eq!(wire(&outbound), &batch[785..]);
+        assert_eq!(outbound.unwritten_messages().len(), 2);
+        outbound.cut();
+        assert_eq!(outbound.bytes(), 7);
+    }
+
+    #[test]
+    fn unwritten_messages_include_the_partly_written_one_and_no_control_frames() {
+        let mut outbound = Outbound::default();
+        let mut out = frames(&[b"ab", b"cd"]).to_vec();
+        frame::append(&mut out, OpCode::Pong, b"p");
+        outbound.push_own(out, 0);
+        outbound.push_own(frames(&[b"ef"]).to_vec(), 0);
+        outbound.advance(5);
+        let expected = [frames(&[b"cd"]).to_vec(), frames(&[b"ef"]).to_vec()];
+        assert_eq!(outbound.unwritten_messages(), expected);
+        outbound.advance(3);
+        assert_eq!(outbound.unwritten_messages().len(), 1);
+    }
+}

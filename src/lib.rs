@@ -5,6 +5,7 @@
 //! and at the bottom `frame`, `close`, `refusal`, `limits`, `metrics`, `config`. The picture and
 //! the reasons are in `docs/architecture.md`.
 
+pub mod broker;
 pub mod close;
 pub mod frame;
 pub mod limits;

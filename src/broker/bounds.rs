@@ -1,0 +1,50 @@
+//! What a broker may use, alone or together with others.
+
+use std::sync::Arc;
+
+use crate::limits::{BACKLOGS_TOPICS_MAX, Budget, Limits};
+use crate::metrics::Counters;
+
+/// The limits of one broker, the budgets that it shares with others, and where it counts.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// `--max-batch`.
+    pub batch_bytes_max: usize,
+    /// `--max-outbound`.
+    pub outbound_bytes_max: usize,
+    /// `--max-backlog`.
+    pub backlog_bytes_max: usize,
+    /// `--max-backlog-messages`.
+    pub backlog_messages_max: usize,
+    /// `--max-backlogs`, of all brokers together.
+    pub backlogs: Arc<Budget>,
+    /// Topics with a backlog, of all brokers together.
+    pub backlog_topics: Arc<Budget>,
+    /// `--max-topics`, of all brokers together.
+    pub topics: Arc<Budget>,
+    /// Where this broker counts.
+    pub counters: Arc<Counters>,
+}
+
+impl Bounds {
+    /// Bounds with budgets of their own.
+    #[must_use]
+    pub fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
+        Self {
+            batch_bytes_max: limits.batch_bytes_max,
+            outbound_bytes_max: limits.outbound_bytes_max,
+            backlog_bytes_max: limits.backlog_bytes_max,
+            backlog_messages_max: limits.backlog_messages_max,
+            backlogs: Arc::new(Budget::new(limits.backlogs_bytes_max)),
+            backlog_topics: Arc::new(Budget::new(BACKLOGS_TOPICS_MAX)),
+            topics: Arc::new(Budget::new(limits.topics_max)),
+            counters,
+        }
+    }
+
+    /// The same bounds and budgets for a broker that counts elsewhere.
+    #[must_use]
+    pub fn shared_with(&self, counters: Arc<Counters>) -> Self {
+        Self { counters, ..self.clone() }
+    }
+}

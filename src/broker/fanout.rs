@@ -1,0 +1,243 @@
+//! One topic whose messages go to all its members: the members, the batch that gathers, the
+//! batch in flight.
+//!
+//! Positions count the bytes that the topic ever gathered, so that a member needs to remember
+//! only one number, where it joined, and a bus peer only the ranges of its own frames.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::waiting::Waiting;
+use super::{Kind, MemberId, Receivers};
+use crate::frame;
+use crate::limits::{BATCH_POOL_MAX, BATCH_POOLED_BYTES_MAX};
+use crate::outbound::Batch;
+
+/// Stands where a member left while a batch was in flight.
+const GONE: MemberId = MemberId(u32::MAX);
+
+/// A topic of the bus or of pub/sub.
+#[derive(Debug, Default)]
+pub(super) struct Fanout {
+    members: Vec<Member>,
+    /// How many of `members` are tombstones.
+    gone: usize,
+    /// What was published in this turn.
+    batch: Vec<u8>,
+    /// Position behind the last byte of `batch`.
+    end: u64,
+    /// What is being given out, member by member.
+    flight: Option<Flight>,
+    /// Whether the flusher has a job for this topic.
+    pub(super) queued: bool,
+    /// Publishers who found the batch too long.
+    pub(super) waiting: Waiting,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: MemberId,
+    /// It must not get all of the batch: see its own ranges.
+    sent: bool,
+    /// What was published before this position is not for it.
+    since: u64,
+}
+
+#[derive(Debug)]
+struct Flight {
+    batch: Batch,
+    /// Position of its first byte.
+    start: u64,
+    /// The next member to get it.
+    next: usize,
+}
+
+/// What a bus peer published itself and must not hear, as positions, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct OwnFrames(Vec<Range<u64>>);
+
+/// Where the own frames of members are found.
+pub(super) trait OwnFramesOf {
+    /// The own frames of this member, which published some.
+    fn own_frames(&mut self, member: MemberId) -> &mut OwnFrames;
+    /// A member stands at another slot now.
+    fn moved(&mut self, member: MemberId, slot: usize);
+}
+
+/// Buffers for reuse: a flushed topic owns none.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Vec<Vec<u8>>);
+
+impl Pool {
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= BATCH_POOLED_BYTES_MAX && self.0.len() < BATCH_POOL_MAX {
+            buffer.clear();
+            self.0.push(buffer);
+        }
+    }
+}
+
+impl Fanout {
+    /// Adds a member, for what is published from now on; its slot.
+    pub(super) fn join(&mut self, id: MemberId) -> usize {
+        self.members.push(Member { id, sent: false, since: self.end });
+        self.members.len() - 1
+    }
+
+    /// Takes a member away. While a batch is in flight its place stays, so that nobody moves
+    /// under the cursor.
+    pub(super) fn leave(&mut self, slot: usize, members: &mut impl OwnFramesOf) {
+        if self.flight.is_some() {
+            self.members[slot].id = GONE;
+            self.gone += 1;
+            return;
+        }
+        self.members.swap_remove(slot);
+        if let Some(moved) = self.members.get(slot) {
+            members.moved(moved.id, slot);
+        }
+        if self.members.capacity() > 4 * self.members.len() + 4 {
+            self.members.shrink_to(2 * self.members.len());
+        }
+    }
+
+    /// How many members there are.
+    pub(super) fn members(&self) -> usize {
+        self.members.len() - self.gone
+    }
+
+    /// Whether the batch may grow, or its publishers should wait.
+    pub(super) fn has_room(&self, batch_bytes_max: usize) -> bool {
+        self.batch.len() <= batch_bytes_max
+    }
+
+    /// Appends one message to the batch; its positions.
+    pub(super) fn publish(&mut self, kind: Kind, payload: &[u8], pool: &mut Pool) -> Range<u64> {
+        if self.batch.capacity() == 0 {
+            self.batch = pool.take();
+        }
+        let before = self.batch.len();
+        frame::append(&mut self.batch, kind.op_code(), payload);
+        let start = self.end;
+        self.end += (self.batch.len() - before) as u64;
+        start..self.end
+    }
+
+    /// Remembers that the member at `slot` published `range` and must not hear it.
+    pub(super) fn published_by(&mut self, slot: usize, range: Range<u64>, own: &mut OwnFrames) {
+        self.members[slot].sent = true;
+        let batch_start = self.end - self.batch.len() as u64;
+        match own.0.last_mut() {
+            Some(last) if last.end == range.start && range.start > batch_start => {
+                last.end = range.end;
+            }
+            _ => own.0.push(range),
+        }
+    }
+
+    /// Gives the batch to at most `writes` members; how many it was, and whether all have it.
+    /// What is published meanwhile gathers in the next batch.
+    pub(super) fn flush(
+        &mut self,
+        writes: usize,
+        members: &mut impl OwnFramesOf,
+        pool: &mut Pool,
+        receivers: &mut impl Receivers,
+    ) -> (usize, bool) {
+        let mut written = 0;
+        if self.flight.is_none() && !self.seal() {
+            return (0, true);
+        }
+        let Some(flight) = &mut self.flight else { return (0, true) };
+        let length = flight.batch.len();
+        let end = flight.start + length as u64;
+        while written < writes && flight.next < self.members.len() {
+            let member = &mut self.members[flight.next];
+            flight.next += 1;
+            if member.id == GONE {
+                continue;
+            }
+            if member.since <= flight.start && !member.sent {
+                let whole = 0..length;
+                receivers.fan_out(member.id, &flight.batch, std::slice::from_ref(&whole));
+                written += 1;
+                continue;
+            }
+            let mut runs = SmallVec::new();
+            let from = member.since.clamp(flight.start, end);
+            if member.sent {
+                let own = members.own_frames(member.id);
+                own.runs(from, flight.start..end, &mut runs);
+                member.sent = !own.0.is_empty();
+            } else if from < end {
+                runs.push(offset(from, flight.start)..length);
+            }
+            if !runs.is_empty() {
+                receivers.fan_out(member.id, &flight.batch, &runs);
+                written += 1;
+            }
+        }
+        if flight.next < self.members.len() {
+            return (written, false);
+        }
+        self.land(members, pool);
+        (written, self.batch.is_empty())
+    }
+
+    /// Puts the batch that gathered in flight, if there is one.
+    fn seal(&mut self) -> bool {
+        if self.batch.is_empty() {
+            return false;
+        }
+        let batch = Rc::new(std::mem::take(&mut self.batch));
+        let start = self.end - batch.len() as u64;
+        self.flight = Some(Flight { batch, start, next: 0 });
+        self.waiting.wake_all();
+        true
+    }
+
+    /// Everybody has the batch: its buffer goes back, tombstones go.
+    fn land(&mut self, members: &mut impl OwnFramesOf, pool: &mut Pool) {
+        let Some(flight) = self.flight.take() else { return };
+        if let Ok(buffer) = Rc::try_unwrap(flight.batch) {
+            pool.give(buffer);
+        }
+        if self.gone == 0 {
+            return;
+        }
+        self.gone = 0;
+        self.members.retain(|member| member.id != GONE);
+        for (slot, member) in self.members.iter().enumerate() {
+            members.moved(member.id, slot);
+        }
+    }
+}
+
+impl OwnFrames {
+    /// What is left of the positions `from..batch.end` without the own frames, as ranges of the
+    /// batch; forgets the frames that the batch holds.
+    fn runs(&mut self, from: u64, batch: Range<u64>, runs: &mut SmallVec<[Range<usize>; 4]>) {
+        let mut at = from;
+        let mut add = |range: Range<u64>| {
+            if range.start < range.end {
+                runs.push(offset(range.start, batch.start)..offset(range.end, batch.start));
+            }
+        };
+        let inside = self.0.iter().take_while(|own| own.end <= batch.end).count();
+        for own in self.0.drain(..inside) {
+            add(at..own.start);
+            at = at.max(own.end);
+        }
+        add(at..batch.end);
+    }
+}
+
+fn offset(position: u64, start: u64) -> usize {
+    usize::try_from(position - start).expect("a batch fits into memory")
+}

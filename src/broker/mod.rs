@@ -1,0 +1,509 @@
+//! Who gets what: topics, members, batches, rings and backlogs of one shard. Pure: no sockets,
+//! no clock, no tokio.
+//!
+//! A publish only appends to batches and marks their topics; [`Broker::flush`] gives out what
+//! gathered. Nothing here writes, waits or knows that there is more than one thread.
+
+mod bounds;
+mod bus;
+mod fanout;
+mod member;
+mod pubsub;
+mod pushpull;
+mod ring;
+pub mod topic;
+mod topic_tree;
+mod waiting;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::task::Waker;
+
+pub use self::bounds::Bounds;
+use self::bus::Bus;
+use self::fanout::{Fanout, Pool};
+use self::member::{Members, Part};
+use self::pubsub::PubSub;
+use self::pushpull::PushPull;
+use self::topic::Topic;
+use self::topic_tree::{TopicId, TopicTree};
+pub use crate::frame::Kind;
+use crate::outbound::Batch;
+
+/// How a topic gives out its messages. Patterns never mix: `/pub/x` and `/bus/x` are two topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// Every other peer gets it.
+    Bus,
+    /// Every subscriber of the topic and of its ancestors gets it.
+    PubSub,
+    /// One puller gets it.
+    PushPull,
+}
+
+/// What a socket is on its topic, for life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `/bus`
+    Peer,
+    /// `/pub`
+    Publisher,
+    /// `/sub`
+    Subscriber,
+    /// `/push`
+    Pusher,
+    /// `/pull`
+    Puller,
+}
+
+impl Role {
+    /// The pattern that the role is part of.
+    #[must_use]
+    pub const fn pattern(self) -> Pattern {
+        match self {
+            Self::Peer => Pattern::Bus,
+            Self::Publisher | Self::Subscriber => Pattern::PubSub,
+            Self::Pusher | Self::Puller => Pattern::PushPull,
+        }
+    }
+
+    /// Whether its messages go anywhere.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        matches!(self, Self::Peer | Self::Publisher | Self::Pusher)
+    }
+}
+
+/// One socket on one topic; small, and used again after [`Broker::forget`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemberId(pub u32);
+
+/// Those who get what [`Broker::flush`] gives out.
+pub trait Receivers {
+    /// One member gets these ranges of a batch. All of them begin and end with a frame.
+    fn fan_out(&mut self, member: MemberId, batch: &Batch, runs: &[Range<usize>]);
+
+    /// A puller gets jobs, whole frames.
+    fn jobs(&mut self, puller: MemberId, frames: Vec<u8>) -> Taken;
+}
+
+/// What became of a puller's jobs.
+#[derive(Debug)]
+pub struct Taken {
+    /// Bytes that wait in the puller's outbound now.
+    pub outbound: usize,
+    /// The buffer, if it is free again.
+    pub spare: Option<Vec<u8>>,
+}
+
+/// A place in the row of those who wait for room in a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    place: Place,
+    number: u64,
+}
+
+/// Where a publisher finds no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Bus(TopicId),
+    PubSub(TopicId),
+    PushPull(TopicId),
+}
+
+/// Why a POST has to wait; where it lines up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRoom(Place);
+
+impl NoRoom {
+    /// Whether it is a backlog that is full, not a batch.
+    #[must_use]
+    pub const fn is_backlog(self) -> bool {
+        matches!(self.0, Place::PushPull(_))
+    }
+}
+
+/// `--max-topics` is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyTopics;
+
+/// What the flusher has to do; each topic and puller stands here at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Bus(TopicId),
+    PubSub(TopicId),
+    Puller(MemberId),
+}
+
+/// What gathered in this turn, and the buffers to gather it in.
+#[derive(Debug, Default)]
+struct Turn {
+    jobs: VecDeque<Job>,
+    pool: Pool,
+}
+
+/// All topics of one shard.
+#[derive(Debug)]
+pub struct Broker {
+    bounds: Bounds,
+    members: Members,
+    bus: Bus,
+    pubsub: PubSub,
+    pushpull: PushPull,
+    turn: Turn,
+    /// Tickets given out so far.
+    tickets: u64,
+    /// A change is under way: whoever sees this from outside sees half of one.
+    changing: bool,
+}
+
+impl Broker {
+    /// A broker without topics.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            members: Members::default(),
+            bus: Bus::default(),
+            pubsub: PubSub::default(),
+            pushpull: PushPull::default(),
+            turn: Turn::default(),
+            tickets: 0,
+            changing: false,
+        }
+    }
+
+    /// Whether a panic left a change half done.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        self.changing
+    }
+
+    #[inline]
+    fn change<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+        self.changing = true;
+        let result = change(self);
+        self.changing = false;
+        result
+    }
+
+    /// Joins a topic. A receiver gets everything that is published from now on.
+    pub fn join(
+        &mut self,
+        role: Role,
+        topic: &Topic,
+        echo: bool,
+    ) -> Result<MemberId, TooManyTopics> {
+        self.change(|broker| broker.join_inside(role, topic, echo))
+    }
+
+    fn join_inside(
+        &mut self,
+        role: Role,
+        topic: &Topic,
+        echo: bool,
+    ) -> Result<MemberId, TooManyTopics> {
+        let id = self.members.next_id();
+        let part = match role {
+            Role::Peer => self.bus.join(id, topic, echo, &self.bounds)?,
+            Role::Publisher => self.pubsub.enter(topic, &self.bounds)?,
+            Role::Subscriber => self.pubsub.join(id, topic, &self.bounds)?,
+            Role::Pusher => self.pushpull.enter(topic, &self.bounds)?,
+            Role::Puller => self.pushpull.topic(topic, &self.bounds)?,
+        };
+        self.members.insert(id, part);
+        if role == Role::Puller {
+            self.pushpull.join(id, &mut self.members, &self.bounds, &mut self.turn);
+        }
+        self.bounds.counters.joins.add(1);
+        Ok(id)
+    }
+
+    /// Leaves the topic; afterwards nothing is given to the member. `unwritten` are the jobs of a
+    /// puller that its socket did not take completely: they go back to the front of the backlog,
+    /// before those that were never offered to it. The id stays taken until [`Broker::forget`].
+    pub fn leave(&mut self, id: MemberId, unwritten: Vec<Vec<u8>>) {
+        self.change(|broker| broker.leave_inside(id, unwritten));
+    }
+
+    fn leave_inside(&mut self, id: MemberId, unwritten: Vec<Vec<u8>>) {
+        match self.members.replace(id, Part::Left) {
+            Part::Left => return,
+            Part::Peer(peer) => self.bus.leave(&peer, &mut self.members, &self.bounds),
+            Part::Publisher(path) => self.pubsub.quit(&path, &self.bounds),
+            Part::Subscriber(seat) => self.pubsub.leave(seat, &mut self.members, &self.bounds),
+            Part::Pusher(topic) => self.pushpull.release(topic, &self.bounds),
+            Part::Puller(puller) => {
+                let (members, bounds) = (&mut self.members, &self.bounds);
+                self.pushpull.leave(id, &puller, unwritten, members, bounds, &mut self.turn);
+            }
+        }
+        self.bounds.counters.leaves.add(1);
+    }
+
+    /// Frees the id of a member that left.
+    pub fn forget(&mut self, id: MemberId) {
+        self.members.remove(id);
+    }
+
+    /// The topic's name, for logs; `None` once the member left.
+    #[must_use]
+    pub fn topic_of(&self, id: MemberId) -> Option<&str> {
+        Some(match &self.members[id] {
+            Part::Left => return None,
+            Part::Peer(peer) => self.bus.topics.name(peer.seat.topic),
+            Part::Publisher(path) => self.pubsub.topics.name(path[0]),
+            Part::Subscriber(seat) => self.pubsub.topics.name(seat.topic),
+            Part::Pusher(topic) => self.pushpull.topics.name(*topic),
+            Part::Puller(puller) => self.pushpull.topics.name(puller.topic),
+        })
+    }
+
+    /// Whether a message of this size from this member can be taken now. If not, the member's
+    /// connection is not read until it can: see [`Broker::line_up`].
+    #[inline]
+    pub fn room(&mut self, id: MemberId, bytes: usize) -> Result<(), NoRoom> {
+        match &self.members[id] {
+            Part::Peer(peer) => self.bus.room(peer.seat.topic, &self.bounds),
+            Part::Publisher(path) => self.pubsub.room(path, &self.bounds),
+            Part::Pusher(topic) => {
+                let topic = *topic;
+                self.pushpull.room(topic, bytes, &self.members, &self.bounds)
+            }
+            Part::Subscriber(_) | Part::Puller(_) | Part::Left => Ok(()),
+        }
+    }
+
+    /// Takes a message from a member for which there is room; from one that only receives it is
+    /// ignored.
+    #[inline]
+    pub fn publish(&mut self, id: MemberId, kind: Kind, payload: &[u8]) {
+        self.change(|broker| broker.publish_inside(id, kind, payload));
+    }
+
+    fn publish_inside(&mut self, id: MemberId, kind: Kind, payload: &[u8]) {
+        let turn = &mut self.turn;
+        match &self.members[id] {
+            Part::Peer(_) => self.bus.publish(id, kind, payload, &mut self.members, turn),
+            Part::Publisher(path) => self.pubsub.publish(path, kind, payload, turn),
+            Part::Pusher(topic) => {
+                let topic = *topic;
+                self.pushpull.push(topic, kind, payload, &mut self.members, &self.bounds, turn);
+            }
+            Part::Subscriber(_) | Part::Puller(_) | Part::Left => {
+                self.bounds.counters.messages_ignored.add(1);
+                return;
+            }
+        }
+        self.bounds.counters.messages_in.add(1);
+        self.bounds.counters.bytes_in.add(payload.len() as u64);
+    }
+
+    /// Takes a message from somebody who is not connected. Creates no topic unless the message
+    /// has to wait for a puller.
+    pub fn post(
+        &mut self,
+        pattern: Pattern,
+        topic: &Topic,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Result<Result<(), NoRoom>, TooManyTopics> {
+        self.change(|broker| broker.post_inside(pattern, topic, kind, payload))
+    }
+
+    fn post_inside(
+        &mut self,
+        pattern: Pattern,
+        topic: &Topic,
+        kind: Kind,
+        payload: &[u8],
+    ) -> Result<Result<(), NoRoom>, TooManyTopics> {
+        let (bounds, turn) = (&self.bounds, &mut self.turn);
+        let outcome = match pattern {
+            Pattern::Bus => self.bus.post(topic, kind, payload, bounds, turn),
+            Pattern::PubSub => self.pubsub.post(topic, kind, payload, bounds, turn),
+            Pattern::PushPull => {
+                let members = &mut self.members;
+                self.pushpull.post(topic, kind, payload, members, bounds, turn)?
+            }
+        };
+        if outcome.is_ok() {
+            bounds.counters.posts_in.add(1);
+            bounds.counters.post_bytes_in.add(payload.len() as u64);
+        }
+        Ok(outcome)
+    }
+
+    /// Lines up for room: `waker` is woken when there may be some. Whoever has a ticket hands it
+    /// back with [`Broker::step_out`], woken or not. A topic that exists no more has no row: who
+    /// waits for a budget that other topics use up has to look again after a while.
+    #[must_use]
+    pub fn line_up(&mut self, no_room: NoRoom, waker: Waker) -> Ticket {
+        self.tickets += 1;
+        let ticket = Ticket { place: no_room.0, number: self.tickets };
+        if let Some(waiting) = self.waiting(ticket.place) {
+            waiting.enter(ticket.number, waker);
+        }
+        self.bounds.counters.publisher_waits.add(1);
+        ticket
+    }
+
+    /// Whether this ticket's waker is still to be woken.
+    pub fn is_waiting(&mut self, ticket: Ticket) -> bool {
+        self.waiting(ticket.place).is_some_and(|waiting| waiting.contains(ticket.number))
+    }
+
+    /// Gives a ticket back.
+    pub fn step_out(&mut self, ticket: Ticket) {
+        if let Some(waiting) = self.waiting(ticket.place) {
+            waiting.leave(ticket.number);
+        }
+    }
+
+    fn waiting(&mut self, place: Place) -> Option<&mut waiting::Waiting> {
+        match place {
+            Place::Bus(id) => self.bus.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
+            Place::PubSub(id) => self.pubsub.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
+            Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|queue| &mut queue.waiting),
+        }
+    }
+
+    /// Whether there is anything to give out.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        !self.turn.jobs.is_empty()
+    }
+
+    /// Whether giving out takes at least so many writes.
+    #[must_use]
+    pub fn has_writes(&self, least: usize) -> bool {
+        let mut writes = 0;
+        self.turn.jobs.iter().any(|job| {
+            writes += match *job {
+                Job::Bus(id) => self.bus.topics[id].members(),
+                Job::PubSub(id) => self.pubsub.topics[id].members(),
+                Job::Puller(_) => 1,
+            };
+            writes >= least
+        })
+    }
+
+    /// Gives out what gathered, in at most `writes` writes, the jobs in turn: each gets its share
+    /// and passes on what it does not need. Whether anything is left for the next turn.
+    pub fn flush(&mut self, writes: usize, receivers: &mut impl Receivers) -> bool {
+        self.change(|broker| broker.flush_inside(writes, receivers))
+    }
+
+    fn flush_inside(&mut self, mut writes: usize, receivers: &mut impl Receivers) -> bool {
+        let mut round = self.turn.jobs.len();
+        while writes > 0
+            && let Some(job) = self.turn.jobs.pop_front()
+        {
+            let share = (writes / round.max(1)).max(1);
+            let (written, finished) = self.work(job, share, receivers);
+            writes -= written;
+            if !finished {
+                self.turn.jobs.push_back(job);
+            }
+            round = if round > 1 { round - 1 } else { self.turn.jobs.len() };
+        }
+        self.has_jobs()
+    }
+
+    /// One job, at most `writes` writes; how many it was, and whether nothing is left of it.
+    fn work(&mut self, job: Job, writes: usize, receivers: &mut impl Receivers) -> (usize, bool) {
+        let Self { bounds, members, turn, .. } = self;
+        let (tree, id) = match job {
+            Job::Bus(id) => (&mut self.bus.topics, id),
+            Job::PubSub(id) => (&mut self.pubsub.topics, id),
+            Job::Puller(id) => {
+                self.pushpull.deliver(id, members, bounds, turn, receivers);
+                return (1, true);
+            }
+        };
+        let fanout = &mut tree[id];
+        let (written, finished) = fanout.flush(writes, members, &mut turn.pool, receivers);
+        if finished {
+            fanout.queued = false;
+            release(tree, id, bounds);
+        }
+        (written, finished)
+    }
+
+    /// A puller's outbound shrank to `outbound` bytes: it may take more.
+    pub fn progress(&mut self, id: MemberId, outbound: usize) {
+        self.change(|broker| broker.progress_inside(id, outbound));
+    }
+
+    fn progress_inside(&mut self, id: MemberId, outbound: usize) {
+        let (members, bounds) = (&mut self.members, &self.bounds);
+        self.pushpull.progress(id, outbound, members, bounds, &mut self.turn);
+    }
+
+    /// A puller's socket takes nothing: it is passed over until it makes progress.
+    pub fn stall(&mut self, id: MemberId) {
+        if let Part::Puller(puller) = &mut self.members[id] {
+            puller.stalled = true;
+        }
+    }
+
+    /// Whether the member is a puller whose topic holds jobs that it may yet get.
+    #[must_use]
+    pub fn has_backlog(&self, id: MemberId) -> bool {
+        match &self.members[id] {
+            Part::Puller(puller) => {
+                !puller.stalled && self.pushpull.topics[puller.topic].has_backlog()
+            }
+            _ => false,
+        }
+    }
+
+    /// The topics that hold a backlog: name, jobs, payload bytes.
+    pub fn backlogs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
+        self.pushpull.backlogs()
+    }
+
+    /// Whether nobody uses any topic and nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bus.topics.is_empty()
+            && self.pubsub.topics.is_empty()
+            && self.pushpull.topics.is_empty()
+            && self.turn.jobs.is_empty()
+    }
+}
+
+/// Adds a user to a topic, within `--max-topics`.
+fn acquire<T: Default>(
+    tree: &mut TopicTree<T>,
+    name: &str,
+    bounds: &Bounds,
+) -> Result<TopicId, TooManyTopics> {
+    let (id, new) = tree.acquire(name);
+    if new {
+        if !bounds.topics.take(1) {
+            tree.release(id);
+            return Err(TooManyTopics);
+        }
+        bounds.counters.topics.add(1);
+    }
+    Ok(id)
+}
+
+/// Takes a user of a topic away.
+fn release<T: Default>(tree: &mut TopicTree<T>, id: TopicId, bounds: &Bounds) {
+    if tree.release(id).is_some() {
+        bounds.topics.give(1);
+        bounds.counters.topics.take(1);
+    }
+}
+
+/// Makes sure that the flusher has a job for this topic; the job is one of its users.
+#[inline]
+fn mark(tree: &mut TopicTree<Fanout>, id: TopicId, turn: &mut Turn, job: fn(TopicId) -> Job) {
+    if !tree[id].queued {
+        tree[id].queued = true;
+        tree.hold(id);
+        turn.jobs.push_back(job(id));
+    }
+}

@@ -1,0 +1,117 @@
+//! The topics of one pattern by name: made for their first user, freed after their last.
+
+use std::collections::HashMap;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+use ahash::RandomState;
+use slab::Slab;
+
+/// A topic's place in its tree; valid while somebody uses the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TopicId(u32);
+
+/// Topics with their state. A publisher uses all ancestors of its topic, so that publishing is
+/// a walk over ids and never a look-up by name.
+#[derive(Debug, Default)]
+pub(super) struct TopicTree<T> {
+    names: HashMap<Arc<str>, TopicId, RandomState>,
+    topics: Slab<Entry<T>>,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    name: Arc<str>,
+    users: u32,
+    state: T,
+}
+
+impl<T: Default> TopicTree<T> {
+    /// The topic of that name, if anybody uses it.
+    pub(super) fn find(&self, name: &str) -> Option<TopicId> {
+        self.names.get(name).copied()
+    }
+
+    /// Adds a user to a topic that may be new; says whether it is.
+    pub(super) fn acquire(&mut self, name: &str) -> (TopicId, bool) {
+        if let Some(id) = self.find(name) {
+            self.hold(id);
+            return (id, false);
+        }
+        let name: Arc<str> = name.into();
+        let entry = Entry { name: Arc::clone(&name), users: 1, state: T::default() };
+        let id = u32::try_from(self.topics.insert(entry)).expect("fewer topics than descriptors");
+        self.names.insert(name, TopicId(id));
+        (TopicId(id), true)
+    }
+
+    /// Adds a user to a topic.
+    pub(super) fn hold(&mut self, id: TopicId) {
+        self.topics[id.0 as usize].users += 1;
+    }
+
+    /// Takes a user away; the state of the topic if that was the last one.
+    pub(super) fn release(&mut self, id: TopicId) -> Option<T> {
+        let entry = &mut self.topics[id.0 as usize];
+        entry.users -= 1;
+        if entry.users > 0 {
+            return None;
+        }
+        let entry = self.topics.remove(id.0 as usize);
+        self.names.remove(&entry.name);
+        Some(entry.state)
+    }
+
+    /// The name of a topic.
+    pub(super) fn name(&self, id: TopicId) -> &str {
+        &self.topics[id.0 as usize].name
+    }
+
+    /// The state of a topic that may be gone.
+    pub(super) fn get_mut(&mut self, id: TopicId) -> Option<&mut T> {
+        self.topics.get_mut(id.0 as usize).map(|entry| &mut entry.state)
+    }
+
+    /// All topics.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.topics.iter().map(|(_, entry)| (&*entry.name, &entry.state))
+    }
+
+    /// Whether nobody uses any topic.
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.names.is_empty()
+    }
+}
+
+impl<T> Index<TopicId> for TopicTree<T> {
+    type Output = T;
+
+    fn index(&self, id: TopicId) -> &T {
+        &self.topics[id.0 as usize].state
+    }
+}
+
+impl<T> IndexMut<TopicId> for TopicTree<T> {
+    fn index_mut(&mut self, id: TopicId) -> &mut T {
+        &mut self.topics[id.0 as usize].state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_lives_from_its_first_user_to_its_last() {
+        let mut tree = TopicTree::<u32>::default();
+        let (id, new) = tree.acquire("a/b");
+        assert!(new);
+        tree[id] = 7;
+        assert_eq!(tree.acquire("a/b"), (id, false));
+        assert_eq!(tree.find("a/b"), Some(id));
+        assert_eq!(tree.find("a"), None);
+        assert_eq!(tree.release(id), None);
+        assert_eq!(tree.release(id), Some(7));
+        assert!(tree.is_empty());
+    }
+}

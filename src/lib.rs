@@ -8,6 +8,7 @@
 pub mod broker;
 pub mod close;
 pub mod frame;
+mod handover;
 pub mod limits;
 pub mod metrics;
 pub mod outbound;

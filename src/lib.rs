@@ -7,8 +7,10 @@
 
 pub mod broker;
 pub mod close;
+pub mod config;
 pub mod frame;
 mod handover;
+mod http;
 pub mod limits;
 pub mod metrics;
 pub mod outbound;

@@ -1,0 +1,60 @@
+//! What an operator can set, already parsed and checked.
+//!
+//! The errors of this folder read on from the value that they are about: `'x' is not a size`.
+
+pub mod cores;
+mod listen;
+mod log;
+mod pin;
+mod size;
+
+use std::num::NonZeroUsize;
+
+use crate::limits::Limits;
+
+pub use listen::{Listen, ListenError};
+pub use log::{Log, LogFilter, LogFilterError, LogFormat};
+pub use pin::{Pin, PinError};
+pub use size::{Size, SizeError};
+
+/// All settings of one broker.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; every one gets its start-up line.
+    pub listen: Vec<Listen>,
+    /// Development shows the page at `/`.
+    pub mode: Mode,
+    /// Connections that the kernel queues before we accept; `None` is the system's maximum.
+    pub accept_backlog: Option<u32>,
+    /// Whether `X-Forwarded-For` and `-Proto` are believed.
+    pub proxy: bool,
+    /// Shard threads.
+    pub shards: NonZeroUsize,
+    /// Acceptor threads.
+    pub acceptors: NonZeroUsize,
+    /// Which CPU each shard runs on.
+    pub pin: Pin,
+    /// Every bound that can be set.
+    pub limits: Limits,
+}
+
+/// The original's modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The page at `/` is served.
+    Development,
+    /// It is not.
+    Production,
+}
+
+impl Mode {
+    /// The mode of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "development" => Some(Self::Development),
+            "production" => Some(Self::Production),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a request is answered with, when it does not become a WebSocket.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCEPT, ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::{Response, StatusCode};
+
+use super::route;
+use crate::broker::Role;
+use crate::broker::topic::TopicError;
+use crate::limits::RETRY_AFTER_SECONDS;
+use crate::metrics::Counters;
+use crate::refusal::Refusal;
+
+/// An answer as hyper takes it.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// A refusal, and what its answer says besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Denial {
+    /// Status, code and sentence.
+    pub(super) refusal: Refusal,
+    /// A 405 lists the methods that would do.
+    allow: Option<&'static str>,
+}
+
+impl Denial {
+    /// A refusal with a fixed or formatted sentence. What a client wrote may hold line breaks;
+    /// the sentence stays one line.
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.contains(char::is_control) {
+            message = message.escape_debug().to_string();
+        }
+        Refusal::new(status, code, message).into()
+    }
+
+    /// A method that a role's route does not take.
+    pub(super) fn method(method: &hyper::Method, role: Role) -> Self {
+        let (path, allow) = (route::path(role), route::methods(role));
+        let message = format!("method is {method}, and {path} takes {allow}");
+        Self { allow: Some(allow), ..Self::new(405, "method-not-allowed", message) }
+    }
+
+    /// Counts it: all of them together, and those at whose limit an operator may turn.
+    pub(super) fn count(&self, counters: &Counters) {
+        counters.refusals.add(1);
+        let limit = match self.refusal.code {
+            "topic-too-long" | "topic-too-deep" => &counters.topic_too_long,
+            "body-too-long" => &counters.body_too_long,
+            "bodies-full" => &counters.bodies_full,
+            "body-stalled" => &counters.body_stalls,
+            "inbox-full" => &counters.inbox_full,
+            _ => return,
+        };
+        limit.add(1);
+    }
+
+    /// The response, as JSON for who asked for it.
+    pub(super) fn answer(&self, json: bool) -> Answer {
+        let refusal = &self.refusal;
+        let mut answer = Response::new(Full::new(Bytes::from(refusal.body(json))));
+        *answer.status_mut() = StatusCode::from_u16(refusal.status).expect("statuses are ours");
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Refusal::content_type(json)));
+        if refusal.is_temporary() {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if refusal.status == 426 {
+            // RFC 9110 15.5.22, RFC 6455 4.2.2
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        answer
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, allow: None }
+    }
+}
+
+impl From<TopicError> for Denial {
+    fn from(error: TopicError) -> Self {
+        let (status, code) = match error {
+            TopicError::Empty => (404, "topic-empty"),
+            TopicError::TooLong { .. } => (414, "topic-too-long"),
+            TopicError::TooDeep { .. } => (400, "topic-too-deep"),
+            TopicError::NotUtf8 { .. } => (400, "topic-not-utf8"),
+            TopicError::Reserved { .. } => (403, "topic-reserved"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+/// The message is in the hands of its topic's shard.
+pub(super) fn accepted() -> Answer {
+    Response::new(Full::default())
+}
+
+/// Says that the connection ends with this answer.
+pub(super) fn close_after(answer: &mut Answer) {
+    let headers = answer.headers_mut();
+    if !headers.get_all(CONNECTION).iter().any(|value| value == "close") {
+        headers.append(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Whether a client asks for JSON (RFC 9110 12.5.1).
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_json =
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+        is_json && !parts.any(refuses)
+    })
+}
+
+/// Whether a parameter is the weight that means "not this".
+fn refuses(parameter: &str) -> bool {
+    let weight = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
+    weight.is_some_and(|weight| weight.parse() == Ok(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(value: &'static str) -> bool {
+        let value = HeaderValue::from_static(value);
+        wants_json(&HeaderMap::from_iter([(ACCEPT, value)]))
+    }
+
+    #[test]
+    fn json_is_for_who_names_it() {
+        assert!(accepts("application/json"));
+        assert!(accepts("text/html, Application/JSON;q=0.9"));
+        assert!(!accepts("*/*"));
+        assert!(!accepts("application/json;q=0"));
+        assert!(!accepts("application/json-seq"));
+        assert!(!wants_json(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_sentence_stays_one_line() {
+        let error = TopicError::Reserved { first: "$a\nb".to_owned() };
+        let message = Denial::from(error).refusal.message;
+        assert_eq!(message, "topics that start with $ are reserved: $a\\nb");
+    }
+}

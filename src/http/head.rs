@@ -1,0 +1,67 @@
+//! Looks for a Content-Length in a head as it passes: hyper hides it when there is a
+//! Transfer-Encoding too, and the two together are how requests are smuggled (RFC 9112 6.1).
+
+/// The field's name as it begins a line.
+const FIELD: &[u8] = b"content-length:";
+
+/// A head that is passing.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    /// Bytes of the current line, line end excluded.
+    line: usize,
+    /// How many of them are the field's first ones; all, or the line is another.
+    alike: usize,
+    /// A line has ended: from then on an empty one ends the head.
+    began: bool,
+    /// The head is over.
+    over: bool,
+    /// A line begins with the field's name.
+    pub(super) has_length: bool,
+}
+
+impl Head {
+    /// Takes in the next bytes.
+    pub(super) fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                _ if self.over => return,
+                b'\r' => (),
+                b'\n' => {
+                    self.over = self.began && self.line == 0;
+                    self.began |= self.line > 0;
+                    (self.line, self.alike) = (0, 0);
+                }
+                byte => {
+                    let is_alike = FIELD.get(self.line) == Some(&byte.to_ascii_lowercase());
+                    self.alike += usize::from(is_alike);
+                    self.line += 1;
+                    self.has_length |= self.line == FIELD.len() && self.alike == FIELD.len();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_length(text: &str) -> bool {
+        let (mut whole, mut pieces) = (Head::default(), Head::default());
+        whole.pass(text.as_bytes());
+        text.as_bytes().iter().for_each(|byte| pieces.pass(&[*byte]));
+        assert_eq!(whole.has_length, pieces.has_length);
+        whole.has_length
+    }
+
+    #[test]
+    fn a_length_is_seen_in_the_head_only() {
+        assert!(has_length("POST / HTTP/1.1\r\ncontent-LENGTH: 1\r\n\r\n"));
+        assert!(has_length("\r\nPOST / HTTP/1.1\nHost: x\nContent-Length:1\n\n"));
+        assert!(!has_length("POST / HTTP/1.1\r\n\r\nContent-Length: 1\r\n"));
+        assert!(!has_length("POST / HTTP/1.1\r\nX-Content-Length: 1\r\n\r\n"));
+        assert!(!has_length(
+            "POST / HTTP/1.1\r\nX: Content-Length: 1\r\n Content-Length: 1\r\n\r\n"
+        ));
+    }
+}

@@ -1,0 +1,153 @@
+//! Listening sockets: bound before anything starts, accepted from until the drain begins.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::Door;
+use super::visit::visit;
+use crate::config::Listen;
+use crate::handover::Descriptor;
+use crate::limits::{SOCKET_DEAD_AFTER, SOCKET_SEND_BYTES};
+
+/// Binds one listening address. Without a backlog the kernel's maximum holds.
+pub(crate) fn bind(listen: &Listen, backlog: Option<u32>) -> io::Result<std::net::TcpListener> {
+    match bind_address(listen.address, listen.dual_stack, backlog) {
+        Err(error) if listen.dual_stack && is_without_ipv6(&error) => {
+            let every_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listen.address.port()));
+            bind_address(every_ipv4, false, backlog)
+        }
+        result => result,
+    }
+}
+
+/// Binds exactly this address.
+fn bind_address(
+    address: SocketAddr,
+    dual_stack: bool,
+    backlog: Option<u32>,
+) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!dual_stack)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    let backlog = backlog.and_then(|backlog| i32::try_from(backlog).ok());
+    socket.listen(backlog.unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Whether the machine has no IPv6, compiled out or switched off.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    let off = [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL, Errno::PROTONOSUPPORT];
+    Errno::from_io_error(error).is_some_and(|errno| off.contains(&errno))
+}
+
+/// Accepts until the drain begins. The listening socket is closed when this returns.
+pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
+    while let Some(accepted) = until_drain(&door, listener.accept()).await {
+        match accepted {
+            Ok((socket, peer)) => {
+                door.counters.accepted.add(1);
+                let Some(descriptor) = descriptor(&door).await else { return };
+                if tune(&socket).is_err() {
+                    door.counters.accept_errors.add(1);
+                    continue;
+                }
+                let guest = door.visits.enter(&door);
+                let visit = visit(Rc::clone(&door), socket, peer, descriptor);
+                tokio::task::spawn_local(async move {
+                    visit.await;
+                    drop(guest);
+                });
+            }
+            Err(error) if is_exhausted(&error) => pause(&door).await,
+            // that one client is gone already
+            Err(_) => door.counters.accept_errors.add(1),
+        }
+    }
+}
+
+/// One of the descriptors that clients may use. While there is none, nobody else is let in;
+/// `None` when the drain begins first.
+async fn descriptor(door: &Door) -> Option<Descriptor> {
+    loop {
+        if let Some(descriptor) = Descriptor::take(&door.descriptors) {
+            return Some(descriptor);
+        }
+        if door.shutdown.has_begun() {
+            return None;
+        }
+        pause(door).await;
+    }
+}
+
+/// Waits a little, for what those inside give back; not longer than until the drain begins.
+async fn pause(door: &Door) {
+    door.counters.accept_pauses.add(1);
+    timeout(door.times.accept_pause, door.shutdown.begun()).await.unwrap_or_default();
+}
+
+/// What a future yields, unless the drain begins first.
+async fn until_drain<T>(door: &Door, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = door.shutdown.begun() => None,
+        output = future => Some(output),
+    }
+}
+
+/// Sets what a shard and we want of every socket.
+fn tune(socket: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
+    socket.set_tcp_user_timeout(Some(SOCKET_DEAD_AFTER))
+}
+
+/// Whether accepting failed for want of descriptors or memory: trying again at once would spin.
+fn is_exhausted(error: &io::Error) -> bool {
+    let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+    error.kind() == ErrorKind::OutOfMemory
+        || Errno::from_io_error(error).is_some_and(|errno| scarce.contains(&errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(address: &str, dual_stack: bool) -> io::Result<std::net::TcpListener> {
+        let address = address.parse().unwrap();
+        bind(&Listen { url: String::new(), address, dual_stack }, None)
+    }
+
+    #[test]
+    fn a_wildcard_takes_both_families() {
+        let listener = bound("[::]:0", true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+
+    #[test]
+    fn a_taken_port_is_an_error() {
+        let held = bound("127.0.0.1:0", false).unwrap();
+        let error = bound(&held.local_addr().unwrap().to_string(), false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn exhaustion_is_told_from_a_lost_client() {
+        let error = |errno: Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS] {
+            assert!(is_exhausted(&error(errno)), "{errno}");
+        }
+        assert!(!is_exhausted(&error(Errno::CONNABORTED)));
+    }
+}

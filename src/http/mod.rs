@@ -1,0 +1,138 @@
+//! The door: everything HTTP, from accept to the hand-over of a WebSocket or a message.
+//!
+//! One acceptor thread runs one [`Door`]. It checks everything that can be checked without a
+//! topic's members; what is found in order crosses to the topic's home shard.
+
+mod alarm;
+mod answer;
+mod head;
+mod listener;
+mod porter;
+mod publish;
+mod route;
+#[cfg(test)]
+mod tests;
+mod upgrade;
+mod visit;
+mod wire;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+pub(crate) use self::listener::bind;
+use crate::config::Mode;
+use crate::handover::{Router, Shutdown};
+use crate::limits::{
+    ACCEPT_PAUSE, BODY_STALL_MAX, Budget, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX, Limits,
+};
+use crate::metrics::Counters;
+
+/// What the connections of one acceptor share.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// The way to every shard.
+    pub(crate) router: Router,
+    /// What an operator has set.
+    pub(crate) limits: Limits,
+    /// This thread's.
+    pub(crate) counters: Arc<Counters>,
+    /// `--max-bodies`, shared by all acceptors.
+    pub(crate) bodies: Arc<Budget>,
+    /// The descriptors that clients may use, shared by all acceptors and shards.
+    pub(crate) descriptors: Arc<Budget>,
+    /// Ends it all.
+    pub(crate) shutdown: Shutdown,
+    /// Whether `/` shows a page.
+    #[expect(dead_code, reason = "the page at / is a later issue")]
+    pub(crate) mode: Mode,
+    /// How long to wait for what.
+    pub(crate) times: Times,
+    /// HTTP connections that are open here.
+    pub(crate) visits: Visits,
+}
+
+/// The waits that an operator can't set; apart from the limits so that tests need not wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Times {
+    /// For a head, from accept or from its first byte.
+    pub(crate) head_wait: Duration,
+    /// Between two requests.
+    pub(crate) keep_alive: Duration,
+    /// For more of a body.
+    pub(crate) body_stall: Duration,
+    /// For the peer to take our last words.
+    pub(crate) linger: Duration,
+    /// For descriptors.
+    pub(crate) accept_pause: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            head_wait: HEAD_WAIT_MAX,
+            keep_alive: KEEP_ALIVE_MAX,
+            body_stall: BODY_STALL_MAX,
+            linger: LINGER_MAX,
+            accept_pause: ACCEPT_PAUSE,
+        }
+    }
+}
+
+/// How many HTTP connections are open.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    /// So many.
+    open: Cell<u64>,
+    /// Told when the last one ended.
+    none_left: Notify,
+}
+
+/// One open HTTP connection, counted until it is dropped.
+#[derive(Debug)]
+struct Guest(Rc<Door>);
+
+impl Visits {
+    /// One more, until the guest is dropped.
+    fn enter(&self, door: &Rc<Door>) -> Guest {
+        self.open.set(self.open.get() + 1);
+        Guest(Rc::clone(door))
+    }
+
+    /// Waits until none is open.
+    async fn ended(&self) {
+        while self.open.get() > 0 {
+            self.none_left.notified().await;
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let Door { visits, counters, .. } = &*self.0;
+        if std::thread::panicking() {
+            counters.panics.add(1);
+        }
+        visits.open.set(visits.open.get() - 1);
+        if visits.open.get() == 0 {
+            visits.none_left.notify_one();
+        }
+    }
+}
+
+/// Serves on all listeners of one acceptor until the broker drains and the requests under way are
+/// answered, or until the drain's deadline. Must run on a `LocalRuntime`.
+pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<TcpListener>) {
+    for listener in listeners {
+        tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener));
+    }
+    door.shutdown.begun().await;
+    if timeout(door.limits.drain_max, door.visits.ended()).await.is_err() {
+        door.counters.drain_cut.add(door.visits.open.get());
+    }
+}

@@ -1,0 +1,137 @@
+//! Who meets each request at the door: shows it to its route, or turns it down.
+
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::rc::Rc;
+
+use hyper::body::{Body, Incoming};
+use hyper::header::TRANSFER_ENCODING;
+use hyper::service::Service;
+use hyper::{Method, Request, Version};
+
+use super::Door;
+use super::answer::{self, Answer, Denial};
+use super::publish::publish;
+use super::route::{self, Route};
+use super::upgrade::{self, Upgrade};
+use super::wire::Progress;
+use crate::broker::Role;
+use crate::broker::topic::Topic;
+use crate::refusal::Refusal;
+
+/// Serves the requests of one HTTP connection.
+pub(super) struct Porter {
+    /// What all connections of the acceptor share.
+    pub(super) door: Rc<Door>,
+    /// What the connection's visit looks at.
+    pub(super) progress: Rc<Progress>,
+}
+
+/// What a request asks for, once it is known to be in order.
+enum Errand {
+    /// Publish the body.
+    Publish(Role, Topic),
+    /// Become a WebSocket.
+    Upgrade(Box<Upgrade>),
+}
+
+impl Service<Request<Incoming>> for Porter {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>>>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let has_length = self.progress.begin();
+        let (door, progress) = (Rc::clone(&self.door), Rc::clone(&self.progress));
+        Box::pin(async move {
+            let mut answer = attend(&door, &progress, request, has_length).await;
+            if door.shutdown.has_begun() {
+                answer::close_after(&mut answer);
+            }
+            progress.end();
+            Ok(answer)
+        })
+    }
+}
+
+/// Serves one request. Never ends when it is a handshake: the visit takes the socket, and a
+/// shard answers.
+async fn attend(
+    door: &Door,
+    progress: &Progress,
+    mut request: Request<Incoming>,
+    has_length: bool,
+) -> Answer {
+    let json = answer::wants_json(request.headers());
+    let has_body = !request.body().is_end_stream();
+    let result = match sort(door, &mut request, has_length, json) {
+        Ok(Errand::Upgrade(upgrade)) => {
+            progress.park(upgrade);
+            return pending().await;
+        }
+        Ok(Errand::Publish(role, topic)) => {
+            let (head, body) = request.into_parts();
+            publish(door, role.pattern(), topic, &head.headers, body).await
+        }
+        Err(denial) => Err(denial),
+    };
+    let Err(denial) = result else { return answer::accepted() };
+    denial.count(&door.counters);
+    let mut answer = denial.answer(json);
+    if has_body {
+        // the rest of it is not worth reading
+        answer::close_after(&mut answer);
+    }
+    answer
+}
+
+/// Finds out what a request asks for, and whether its head is in order.
+fn sort(
+    door: &Door,
+    request: &mut Request<Incoming>,
+    has_length: bool,
+    json: bool,
+) -> Result<Errand, Denial> {
+    let path = request.uri().path();
+    let (role, name) = match Route::find(path) {
+        Route::Socket(role, name) => (role, name),
+        Route::Front | Route::Unknown => return Err(no_such_route(path)),
+    };
+    let posts = match *request.method() {
+        Method::GET => false,
+        Method::POST if role.sends() => true,
+        _ => return Err(Denial::method(request.method(), role)),
+    };
+    let asked = posts || upgrade::is_asked(request.headers());
+    if asked && door.shutdown.has_begun() {
+        return Err(Refusal::draining().into());
+    }
+    let topic = Topic::parse(name, door.limits.topic_bytes_max)?;
+    if !asked {
+        return Err(upgrade::required(role, path, request.headers()));
+    }
+    if posts {
+        if request.version() == Version::HTTP_11 {
+            upgrade::check_host(request.headers(), "host")?;
+        }
+        if has_length && request.headers().contains_key(TRANSFER_ENCODING) {
+            let message = "body has both a Content-Length and a Transfer-Encoding";
+            return Err(Denial::new(400, "body-framing", message));
+        }
+        return Ok(Errand::Publish(role, topic));
+    }
+    let echo = route::echo(request.uri().query());
+    let accept = upgrade::check(request)?;
+    Ok(Errand::Upgrade(Box::new(Upgrade { role, topic, echo, accept, json })))
+}
+
+/// A path that leads nowhere; the sentence names those that do.
+fn no_such_route(path: &str) -> Denial {
+    let shown: String = path.chars().take(64).collect();
+    let message = format!(
+        "{shown} is no route: there are /bus/*topic, /pub/*topic, /sub/*topic, /push/*topic \
+         and /pull/*topic"
+    );
+    Denial::new(404, "no-such-route", message)
+}

@@ -1,0 +1,187 @@
+//! The door end to end: a real socket on one side, a pretended shard on the other.
+
+mod handshakes;
+mod posts;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown as Side, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+
+use super::{Door, Times, Visits, bind, serve};
+use crate::broker::{Kind, Role};
+use crate::config::{Listen, Mode};
+use crate::handover::{Arrival, Inbox, Router, Shutdown};
+use crate::limits::{Budget, Limits};
+use crate::metrics::Counters;
+use crate::refusal::Refusal;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What reached the pretended shard.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    Post(String, Kind, Bytes),
+    Connection(Role, String, bool, Bytes),
+}
+
+/// What a test may set.
+struct Settings {
+    limits: Limits,
+    times: Times,
+    descriptors: usize,
+    /// The shard looks at nothing.
+    is_stuck: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let limits = Limits { body_bytes_max: 1 << 20, ..Limits::default() };
+        let times = Times { linger: Duration::from_secs(1), ..Times::default() };
+        Self { limits, times, descriptors: 100, is_stuck: false }
+    }
+}
+
+/// A door with one acceptor and one pretended shard; drains when dropped.
+struct House {
+    address: SocketAddr,
+    counters: Arc<Counters>,
+    bodies: Arc<Budget>,
+    descriptors: Arc<Budget>,
+    shutdown: Shutdown,
+    came: Receiver<Came>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl House {
+    fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
+        let Settings { limits, times, descriptors, is_stuck } = settings;
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listen = Listen { url: String::new(), address, dual_stack: false };
+        let listener = bind(&listen, None).unwrap();
+        let address = listener.local_addr().unwrap();
+        let counters = Arc::new(Counters::default());
+        let bodies = Arc::new(Budget::new(limits.bodies_bytes_max));
+        let descriptors = Arc::new(Budget::new(descriptors));
+        let shutdown = Shutdown::default();
+        let (router, mut inboxes) = Router::new(1);
+        let (sender, came) = crossbeam_channel::unbounded();
+        let inbox = inboxes.pop().unwrap();
+        let ends = shutdown.clone();
+        thread::spawn(move || shard(&inbox, &sender, &ends, is_stuck));
+        let parts = (counters.clone(), bodies.clone(), descriptors.clone(), shutdown.clone());
+        let acceptor = thread::spawn(move || {
+            let (counters, bodies, descriptors, shutdown) = parts;
+            let mode = Mode::Production;
+            let visits = Visits::default();
+            #[rustfmt::skip]
+            let door = Door {
+                router, limits, counters, bodies, descriptors, shutdown, mode, times, visits,
+            };
+            let mut builder = Builder::new_current_thread();
+            let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();
+            runtime.block_on(async {
+                serve(Rc::new(door), vec![TcpListener::from_std(listener).unwrap()]).await;
+            });
+        });
+        let acceptor = Some(acceptor);
+        Self { address, counters, bodies, descriptors, shutdown, came, acceptor }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket
+    }
+
+    /// Sends a text as it is and says no more; returns all that came back.
+    fn ask(&self, text: &str) -> String {
+        let mut socket = self.connect();
+        socket.write_all(text.as_bytes()).unwrap();
+        socket.shutdown(Side::Write).unwrap();
+        rest(&mut socket)
+    }
+
+    /// The same without hanging up: the door must be the one to close.
+    fn ask_open(&self, text: &str) -> String {
+        let mut socket = self.connect();
+        socket.write_all(text.as_bytes()).unwrap();
+        rest(&mut socket)
+    }
+
+    fn came(&self) -> Came {
+        self.came.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+        self.acceptor.take().unwrap().join().unwrap();
+        assert_eq!(self.bodies.used(), 0);
+    }
+}
+
+/// A shard that answers each post with 200, or as its topic says, and each handshake with a 101.
+/// It ends once the house is gone and its inbox empty.
+fn shard(inbox: &Inbox, sender: &Sender<Came>, ends: &Shutdown, is_stuck: bool) {
+    loop {
+        let came = match if is_stuck { None } else { inbox.next() } {
+            Some(Arrival::Message(post)) => {
+                let topic = post.topic.name().to_owned();
+                let full = Refusal::new(503, "backlog-full", "no room");
+                let answer = if topic == "full" { Err(full) } else { Ok(()) };
+                drop(post.answer.send(answer));
+                Came::Post(topic, post.kind, post.body)
+            }
+            Some(Arrival::Connection(mut handshake)) => {
+                let head = format!("HTTP/1.1 101 ok\r\naccept: {}\r\n\r\n", handshake.accept);
+                handshake.socket.write_all(head.as_bytes()).unwrap();
+                let topic = handshake.topic.name().to_owned();
+                Came::Connection(handshake.role, topic, handshake.echo, handshake.left_over)
+            }
+            None if ends.has_begun() => return,
+            None => {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+        };
+        if sender.send(came).is_err() {
+            return;
+        }
+    }
+}
+
+/// Everything until the end, which must be orderly.
+fn rest(socket: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    socket.read_to_end(&mut all).unwrap_or_else(|error| {
+        panic!("{error} after {}", String::from_utf8_lossy(&all));
+    });
+    String::from_utf8(all).unwrap()
+}
+
+/// One head, and a body of the announced length.
+fn response(socket: &mut impl Read) -> String {
+    let (mut all, mut byte) = (String::new(), [0]);
+    while !all.ends_with("\r\n\r\n") {
+        socket.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {all}"));
+        all.push(char::from(byte[0]));
+    }
+    let length = all.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    socket.read_exact(&mut body).unwrap();
+    all + std::str::from_utf8(&body).unwrap()
+}

@@ -1,0 +1,192 @@
+//! One HTTP connection: from accept until it closes or becomes a WebSocket.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use hyper::server::conn::http1::{self, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Door;
+use super::alarm::Alarm;
+use super::answer::Denial;
+use super::porter::Porter;
+use super::publish::inbox_full;
+use super::upgrade::Upgrade;
+use super::wire::{Phase, Progress, Wire};
+use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
+use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+use crate::refusal::Refusal;
+
+/// Read and dropped at a time while lingering.
+const LINGER_BYTES: usize = 4096;
+
+/// hyper, driving one socket.
+type Driven = Connection<TokioIo<Wire>, Porter>;
+
+/// How the HTTP part of a connection ended.
+enum End {
+    /// A checked handshake; its socket can be taken.
+    Upgrade(Box<Upgrade>),
+    /// hyper is done, with an error or without.
+    Over(hyper::Result<()>),
+    /// The deadline of this phase passed.
+    Late(Phase),
+    /// The broker drains, and no request is on its way.
+    Drained,
+}
+
+/// Serves one HTTP connection.
+pub(super) async fn visit(
+    door: Rc<Door>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    descriptor: Descriptor,
+) {
+    let progress = Rc::new(Progress::default());
+    let porter = Porter { door: Rc::clone(&door), progress: Rc::clone(&progress) };
+    let wire = TokioIo::new(Wire::new(socket, Rc::clone(&progress)));
+    // hyper's own header timeout can't tell an idle connection from a late head, nor say why
+    let mut driven = http1::Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEAD_FIELDS_MAX)
+        .serve_connection(wire, porter);
+    match drive(&door, &mut driven, &progress).await {
+        End::Upgrade(upgrade) => hand_over(&door, driven, *upgrade, peer, descriptor).await,
+        End::Over(result) => {
+            if result.is_err_and(|error| error.is_parse()) {
+                door.counters.refusals.add(1);
+            }
+            close(&door, driven, &progress).await;
+        }
+        End::Late(Phase::Writing(_)) => door.counters.write_stalls.add(1),
+        End::Late(_) => expire(&door, driven, &progress).await,
+        End::Drained => (),
+    }
+}
+
+/// Runs HTTP until it ends one way or another.
+async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
+    let mut phase = progress.phase();
+    let mut alarm = Alarm::new(door.times.head_wait);
+    // polled once, so that the drain wakes us; asked again by a load, which is cheaper
+    let mut begun = pin!(door.shutdown.begun());
+    let mut listens = false;
+    poll_fn(|cx| {
+        let polled = driven.poll_without_shutdown(cx);
+        if let Some(upgrade) = progress.take_parked() {
+            return Poll::Ready(End::Upgrade(upgrade));
+        }
+        if let Poll::Ready(result) = polled {
+            return Poll::Ready(End::Over(result));
+        }
+        if !listens {
+            listens = begun.as_mut().poll(cx).is_pending();
+        }
+        if door.shutdown.has_begun() && progress.is_idle() {
+            return Poll::Ready(End::Drained);
+        }
+        let now = progress.phase();
+        if now != phase {
+            phase = now;
+            alarm.set(match phase {
+                Phase::First | Phase::Head => Some(door.times.head_wait),
+                Phase::Idle => Some(door.times.keep_alive),
+                Phase::Serving => None,
+                Phase::Writing(_) => Some(door.limits.write_stall_max),
+            });
+        }
+        alarm.poll(cx).map(|()| End::Late(phase))
+    })
+    .await
+}
+
+/// Takes the socket from hyper and sends it to its home shard, which answers the handshake.
+async fn hand_over(
+    door: &Door,
+    driven: Driven,
+    upgrade: Upgrade,
+    peer: SocketAddr,
+    descriptor: Descriptor,
+) {
+    let (socket, left_over) = take(driven);
+    let Ok(socket) = socket.into_std() else { return };
+    let Upgrade { role, topic, echo, accept, json } = upgrade;
+    let shard = door.router.home(role.pattern(), &topic);
+    let handshake =
+        Handshake { socket, left_over, descriptor, peer, role, topic, echo, accept, json };
+    let arrival = Arrival::Connection(Box::new(handshake));
+    if let Err(InboxFull(Arrival::Connection(handshake))) = door.router.send(shard, arrival) {
+        let denial = inbox_full(door);
+        denial.count(&door.counters);
+        let Ok(socket) = TcpStream::from_std(handshake.socket) else { return };
+        say(door, socket, &denial.refusal, handshake.json).await;
+    }
+}
+
+/// No head came in time: says so if a part of it did.
+async fn expire(door: &Door, driven: Driven, progress: &Progress) {
+    let is_idle = progress.phase() == Phase::Idle;
+    let (socket, part) = take(driven);
+    if is_idle && part.is_empty() {
+        return;
+    }
+    door.counters.head_timeouts.add(1);
+    if !part.is_empty() {
+        let message = format!("the rest of the head did not come in {:?}", door.times.head_wait);
+        let denial = Denial::new(408, "head-timeout", message);
+        denial.count(&door.counters);
+        say(door, socket, &denial.refusal, false).await;
+    }
+}
+
+/// Lets hyper write its last words and shut down the write side, then lingers.
+async fn close(door: &Door, mut driven: Driven, progress: &Progress) {
+    let shut = async {
+        while !progress.is_shut() {
+            if Pin::new(&mut driven).await.is_err() {
+                break;
+            }
+        }
+    };
+    if timeout(door.limits.write_stall_max, shut).await.is_ok() && !progress.has_ended() {
+        linger(door, take(driven).0).await;
+    }
+}
+
+/// Writes a refusal past hyper and closes the connection.
+async fn say(door: &Door, mut socket: TcpStream, refusal: &Refusal, json: bool) {
+    let words = refusal.response(json);
+    let written = timeout(door.limits.write_stall_max, socket.write_all(&words)).await;
+    if matches!(written, Ok(Ok(()))) && socket.shutdown().await.is_ok() {
+        linger(door, socket).await;
+    }
+}
+
+/// Reads and drops for a while: a close with unread input sends a reset, which destroys what we
+/// said last.
+async fn linger(door: &Door, mut socket: TcpStream) {
+    let drained = async {
+        let mut scratch = vec![0; LINGER_BYTES];
+        while matches!(socket.read(&mut scratch).await, Ok(1..)) {}
+    };
+    // what has not come by then is lost: the bound is the point
+    timeout(door.times.linger, drained).await.unwrap_or_default();
+}
+
+/// The socket, and what was read from it and not used.
+fn take(driven: Driven) -> (TcpStream, Bytes) {
+    let parts = driven.into_parts();
+    let socket = parts.io.into_inner().into_socket();
+    // an empty rest would keep hyper's whole buffer alive
+    let rest = if parts.read_buf.is_empty() { Bytes::new() } else { parts.read_buf };
+    (socket, rest)
+}

@@ -8,6 +8,7 @@
 pub mod broker;
 pub mod close;
 pub mod config;
+mod connection;
 pub mod frame;
 mod handover;
 mod http;
@@ -15,3 +16,4 @@ pub mod limits;
 pub mod metrics;
 pub mod outbound;
 pub mod refusal;
+mod shard;

@@ -1,0 +1,337 @@
+//! One WebSocket: a task that reads, writes what had to wait, and says goodbye.
+
+mod keepalive;
+mod open;
+mod reader;
+mod table;
+mod writer;
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+pub(crate) use self::open::open;
+use self::reader::{Halt, Reader};
+pub(crate) use self::table::Table;
+use self::table::Writers;
+use self::writer::Ending;
+use crate::broker::{MemberId, Role, Ticket};
+use crate::close::Reason;
+use crate::frame::OpCode;
+use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES};
+
+/// What the connections of one shard share.
+pub(crate) struct Home {
+    /// Topics and sockets.
+    pub(crate) table: RefCell<Table>,
+    /// Every connection reads into this, one at a time.
+    scratch: RefCell<Box<[u8]>>,
+    /// `--max-message`.
+    message_bytes_max: usize,
+}
+
+impl Home {
+    /// The home of a shard's connections.
+    pub(crate) fn new(table: Table, limits: &Limits) -> Rc<Self> {
+        Rc::new(Self {
+            table: RefCell::new(table),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            message_bytes_max: limits.message_bytes_max,
+        })
+    }
+}
+
+/// One WebSocket's task. It alone leaves the topic, whoever decided that it ends.
+pub(crate) struct Connection {
+    home: Rc<Home>,
+    id: MemberId,
+    half: OwnedReadHalf,
+    reader: Reader,
+    phase: Phase,
+}
+
+/// Where a connection is in its life.
+#[derive(Debug)]
+enum Phase {
+    /// What its client sent behind the handshake is still to be taken.
+    Opening,
+    /// It is read.
+    Open,
+    /// It is not read: a message of so many bytes found no room.
+    Paused(Pause),
+    /// It left its topic; our last word is on its way, what still comes is dropped.
+    Lingering { end_of_input: bool, shut: bool },
+    /// Nothing is left of it in the table.
+    Gone,
+}
+
+/// Waiting for room in a topic.
+#[derive(Debug)]
+struct Pause {
+    ticket: Ticket,
+    message_bytes: usize,
+    /// When the peer was found to have hung up, in milliseconds since the shard began.
+    hung_up: Option<u64>,
+}
+
+/// Whether a turn of a connection is over.
+enum Turn {
+    /// There may be more to do at once.
+    Again,
+    /// It waits to be woken.
+    Waits,
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let home = Rc::clone(&this.home);
+        let table = &mut *home.table.borrow_mut();
+        table.writers.of(this.id).0.belongs_to(cx);
+        while !matches!(this.phase, Phase::Gone) {
+            if let Turn::Waits = this.turn(table, &home, cx) {
+                table.poke();
+                return Poll::Pending;
+            }
+        }
+        table.poke();
+        Poll::Ready(())
+    }
+}
+
+impl Connection {
+    fn turn(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
+        if let Some(ending) = table.writers.of(self.id).0.ending.take() {
+            self.end(table, *ending);
+            return Turn::Again;
+        }
+        if !self.write(table, cx) {
+            self.end(table, Ending::Drop);
+            return Turn::Again;
+        }
+        let halt = match &mut self.phase {
+            Phase::Opening => return self.go_on(table, cx),
+            Phase::Open => return self.read(table, home, cx),
+            Phase::Paused(_) => return self.look_for_room(table, cx),
+            Phase::Lingering { end_of_input, shut } => {
+                let (writer, _) = table.writers.of(self.id);
+                let waits = !writer.outbound.is_empty();
+                if !waits && !*shut {
+                    // a shutdown of a TCP socket is immediate; an error means that it is gone
+                    let shutdown = Pin::new(writer.half()).poll_shutdown(cx);
+                    *end_of_input |= matches!(shutdown, Poll::Ready(Err(_)));
+                    *shut = true;
+                }
+                if !*end_of_input {
+                    match discard(&mut self.half, home, cx) {
+                        Poll::Ready(()) => *end_of_input = true,
+                        Poll::Pending => return Turn::Waits,
+                    }
+                }
+                !waits
+            }
+            Phase::Gone => return Turn::Waits,
+        };
+        if halt {
+            self.leave(table);
+            return Turn::Again;
+        }
+        Turn::Waits
+    }
+
+    /// Writes what waits, as far as the socket takes it; false when the socket is gone.
+    fn write(&mut self, table: &mut Table, cx: &mut Context<'_>) -> bool {
+        let (writer, ground) = table.writers.of(self.id);
+        if writer.outbound.is_empty() {
+            return true;
+        }
+        let before = writer.outbound.bytes();
+        while !writer.outbound.is_empty() {
+            match self.half.as_ref().poll_write_ready(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Err(_)) => return false,
+                Poll::Ready(Ok(())) => {}
+            }
+            if writer.write_queued(ground).is_err_and(|error| Writers::is_fatal(&error)) {
+                return false;
+            }
+        }
+        let after = writer.outbound.bytes();
+        if after < before && writer.role == Role::Puller {
+            table.broker.progress(self.id, after);
+        }
+        true
+    }
+
+    /// Reads, at most a few times, and takes what came.
+    fn read(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
+        let scratch = &mut *home.scratch.borrow_mut();
+        for _ in 0..READS_PER_TURN_MAX {
+            let kept = self.reader.kept_in_front();
+            let mut buffer = ReadBuf::new(&mut scratch[kept..]);
+            let result = match Pin::new(&mut self.half).poll_read(cx, &mut buffer) {
+                Poll::Pending => return Turn::Waits,
+                Poll::Ready(result) => result,
+            };
+            let count = buffer.filled().len();
+            if result.is_err() || count == 0 {
+                self.end(table, Ending::Drop);
+                return Turn::Again;
+            }
+            if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
+                self.halt(table, halt, cx);
+                return Turn::Again;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Turn::Waits
+    }
+
+    /// The reader could not go on.
+    fn halt(&mut self, table: &mut Table, halt: Halt, cx: &Context<'_>) {
+        match halt {
+            Halt::End(ending) => self.end(table, ending),
+            Halt::NoRoom(no_room, message_bytes) => {
+                let ticket = table.broker.line_up(no_room, cx.waker().clone());
+                table.writers.of(self.id).0.life.paused = true;
+                self.phase = Phase::Paused(Pause { ticket, message_bytes, hung_up: None });
+            }
+        }
+    }
+
+    /// Goes on with what was read before the pause, if there is room for it now.
+    fn look_for_room(&mut self, table: &mut Table, cx: &mut Context<'_>) -> Turn {
+        let Phase::Paused(pause) = &mut self.phase else { return Turn::Again };
+        let room = table.broker.room(self.id, pause.message_bytes);
+        if room.is_err() && !table.draining {
+            let now = table.writers.ground.now;
+            if reader::has_hung_up(&self.half, &mut pause.hung_up, now, cx) {
+                table.counters().publisher_hangups.add(1);
+                self.end(table, Ending::Drop);
+                return Turn::Again;
+            }
+            if let Err(no_room) = room
+                && !table.broker.is_waiting(pause.ticket)
+            {
+                pause.ticket = table.broker.line_up(no_room, cx.waker().clone());
+            }
+            return Turn::Waits;
+        }
+        table.broker.step_out(pause.ticket);
+        table.writers.of(self.id).0.life.paused = false;
+        self.go_on(table, cx)
+    }
+
+    /// Takes what was kept, then reads.
+    fn go_on(&mut self, table: &mut Table, cx: &Context<'_>) -> Turn {
+        self.phase = Phase::Open;
+        if let Err(halt) = self.reader.resume(self.id, table) {
+            self.halt(table, halt, cx);
+        }
+        Turn::Again
+    }
+
+    /// Leaves the topic, then says the last word, if there is one.
+    fn end(&mut self, table: &mut Table, ending: Ending) {
+        if let Phase::Paused(pause) = &self.phase {
+            table.broker.step_out(pause.ticket);
+        }
+        if let Ending::Close(reason) = &ending
+            && reason.code != crate::close::GOING_AWAY
+        {
+            table.log_closing(self.id, reason);
+        }
+        let cut_inside_job = self.leave_topic(table);
+        let linger_until = table.linger_until();
+        let (writer, ground) = table.writers.of(self.id);
+        let payload = match ending {
+            Ending::Close(reason) => reason.payload(),
+            Ending::Echo(payload) => payload,
+            Ending::Drop => return self.leave(table),
+            Ending::Reset => {
+                if !writer.outbound.is_empty() {
+                    writer.reset_on_drop();
+                }
+                return self.leave(table);
+            }
+        };
+        let dropped = writer.outbound.cut();
+        ground.counters.slow_consumer_bytes.add(dropped as u64);
+        if cut_inside_job {
+            // the job goes to another puller: this one must not get the rest of it
+            return self.leave(table);
+        }
+        writer.control(OpCode::Close, &payload, ground);
+        writer.life.linger_until = Some(linger_until);
+        writer.life.paused = false;
+        // a write error of the Close itself: nobody is there to linger for
+        if writer.ending.take().is_some() {
+            return self.leave(table);
+        }
+        self.phase = Phase::Lingering { end_of_input: false, shut: false };
+        self.reader.forget();
+    }
+
+    /// Leaves the topic; whether a puller's job is partly on the wire.
+    fn leave_topic(&self, table: &mut Table) -> bool {
+        let (writer, _) = table.writers.of(self.id);
+        let unwritten = if writer.role == Role::Puller && writer.life.linger_until.is_none() {
+            writer.outbound.unwritten_messages()
+        } else {
+            vec![]
+        };
+        let inside = writer.role == Role::Puller && writer.outbound.is_inside_frame();
+        table.broker.leave(self.id, unwritten);
+        inside
+    }
+
+    /// Takes the connection out of the table: its socket closes.
+    fn leave(&mut self, table: &mut Table) {
+        if matches!(self.phase, Phase::Gone) {
+            return;
+        }
+        self.leave_topic(table);
+        table.remove(self.id);
+        self.phase = Phase::Gone;
+    }
+}
+
+impl Drop for Connection {
+    /// A task that panicked or was cut short leaves no trace in the table.
+    fn drop(&mut self) {
+        if matches!(self.phase, Phase::Gone) {
+            return;
+        }
+        let home = Rc::clone(&self.home);
+        if let Ok(mut table) = home.table.try_borrow_mut() {
+            self.end(&mut table, Ending::Reset);
+            table.poke();
+        }
+    }
+}
+
+/// Reads and drops; ready when no more will come.
+fn discard(half: &mut OwnedReadHalf, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
+    let scratch = &mut *home.scratch.borrow_mut();
+    for _ in 0..READS_PER_TURN_MAX {
+        let mut buffer = ReadBuf::new(scratch);
+        match Pin::new(&mut *half).poll_read(cx, &mut buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+            Poll::Ready(_) => return Poll::Ready(()),
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// The reason that a peer's breach is answered with.
+fn breach(reason: Reason) -> Halt {
+    Halt::End(Ending::Close(reason))
+}

@@ -1,0 +1,57 @@
+//! A connection's beginning: join, then the 101 as its first bytes.
+
+use std::rc::Rc;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::reader::Reader;
+use super::{Connection, Home, Phase};
+use crate::handover::Handshake;
+use crate::refusal::Refusal;
+
+/// Joins the topic, answers the handshake, and returns the connection's task, to be spawned.
+/// Both happen in one step: whoever sees the 101 is a member, and nothing that is published from
+/// then on passes it by. `Ok(None)` means that the socket was already gone.
+pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Connection>, Refused> {
+    let Handshake { socket, left_over, descriptor, peer, role, topic, echo, accept, json } =
+        handshake;
+    let table = &mut *home.table.borrow_mut();
+    let refuse = |socket, refusal| Err(Refused { socket, json, refusal });
+    if table.draining {
+        return refuse(socket, Refusal::draining());
+    }
+    let id = match table.admit(role, &topic, echo) {
+        Ok(id) => id,
+        Err(refusal) => return refuse(socket, refusal),
+    };
+    let Ok(stream) = TcpStream::from_std(socket) else {
+        table.dismiss(id);
+        return Ok(None);
+    };
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    // tokio would first wait for the socket to be writable; an empty one takes 130 bytes or is gone
+    let sent = SockRef::from(&stream).send(response.as_bytes());
+    if !sent.is_ok_and(|count| count == response.len()) {
+        table.dismiss(id);
+        return Ok(None);
+    }
+    table.counters().bytes_out.add(response.len() as u64);
+    let (half, write_half) = stream.into_split();
+    table.seat(id, write_half, role, peer, descriptor);
+    let reader = Reader::new(home.message_bytes_max, left_over.to_vec());
+    Ok(Some(Connection { home: Rc::clone(home), id, half, reader, phase: Phase::Opening }))
+}
+
+/// A handshake turned down by its shard.
+pub(crate) struct Refused {
+    /// To answer on.
+    pub(crate) socket: std::net::TcpStream,
+    /// How to answer.
+    pub(crate) json: bool,
+    /// What to answer.
+    pub(crate) refusal: Refusal,
+}

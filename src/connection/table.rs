@@ -1,0 +1,337 @@
+//! All connections of one shard, and the broker that says who gets what.
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::keepalive::{Due, Rules};
+use super::writer::{Ending, Writer};
+use crate::broker::topic::Topic;
+use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
+use crate::close::{self, Reason};
+use crate::frame::OpCode;
+use crate::handover::Descriptor;
+use crate::limits::{Budget, LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX};
+use crate::metrics::Counters;
+use crate::outbound::Batch;
+use crate::refusal::Refusal;
+
+/// Lines that the log takes about bad connections between two sweeps; more are only counted.
+const LOG_LINES_PER_SWEEP_MAX: u32 = 20;
+
+/// What a shard's connections share. Borrowed for one turn at a time, never across an await.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Who gets what.
+    pub(crate) broker: Broker,
+    /// Who writes where.
+    pub(super) writers: Writers,
+    /// No data frame is taken any more.
+    pub(crate) draining: bool,
+    rules: Rules,
+    /// `--clients`, of all shards together.
+    connections: Option<Arc<Budget>>,
+    /// The flusher's task, while it sleeps.
+    flusher: Option<Waker>,
+    log_lines: u32,
+}
+
+/// The writing sides, by member.
+#[derive(Debug)]
+pub(super) struct Writers {
+    list: Vec<Option<Writer>>,
+    open: usize,
+    /// What all of them need to write.
+    pub(super) ground: Ground,
+}
+
+/// What a write needs to know besides its socket.
+#[derive(Debug)]
+pub(super) struct Ground {
+    /// Milliseconds since the shard began, as of the last sweep.
+    pub(super) now: u64,
+    /// `--max-outbound`.
+    pub(super) outbound_bytes_max: usize,
+    /// Where the shard counts.
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Table {
+    /// A shard's empty table.
+    pub(crate) fn new(bounds: Bounds, limits: &Limits, connections: Option<Arc<Budget>>) -> Self {
+        let ground = Ground {
+            now: 0,
+            outbound_bytes_max: limits.outbound_bytes_max,
+            counters: Arc::clone(&bounds.counters),
+        };
+        Self {
+            broker: Broker::new(bounds),
+            writers: Writers { list: vec![], open: 0, ground },
+            draining: false,
+            rules: Rules::new(limits),
+            connections,
+            flusher: None,
+            log_lines: LOG_LINES_PER_SWEEP_MAX,
+        }
+    }
+
+    /// Joins a topic, or says why not.
+    pub(super) fn admit(
+        &mut self,
+        role: Role,
+        topic: &Topic,
+        echo: bool,
+    ) -> Result<MemberId, Refusal> {
+        if let Some(budget) = &self.connections
+            && !budget.take(1)
+        {
+            self.counters().connections_full.add(1);
+            return Err(Refusal::connections_full(budget.max()));
+        }
+        if let Ok(id) = self.broker.join(role, topic, echo) {
+            self.counters().connections.add(1);
+            return Ok(id);
+        }
+        if let Some(budget) = &self.connections {
+            budget.give(1);
+        }
+        self.counters().topics_full.add(1);
+        Err(Refusal::topics_full())
+    }
+
+    /// Gives a member its place; from now on it is written to.
+    pub(super) fn seat(
+        &mut self,
+        id: MemberId,
+        half: OwnedWriteHalf,
+        role: Role,
+        peer: SocketAddr,
+        descriptor: Descriptor,
+    ) {
+        let writer = Writer::new(half, role, peer, descriptor, self.writers.ground.now);
+        self.writers.insert(id, writer);
+    }
+
+    /// Takes back an admission whose socket turned out to be gone.
+    pub(super) fn dismiss(&mut self, id: MemberId) {
+        self.broker.leave(id, vec![]);
+        self.forget(id);
+    }
+
+    /// Forgets a connection that left its topic; its socket closes.
+    pub(super) fn remove(&mut self, id: MemberId) {
+        self.writers.remove(id);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: MemberId) {
+        self.broker.forget(id);
+        if let Some(budget) = &self.connections {
+            budget.give(1);
+        }
+        self.counters().connections.take(1);
+    }
+
+    /// Connections that are open or closing.
+    pub(crate) const fn connections(&self) -> usize {
+        self.writers.open
+    }
+
+    /// Where the shard counts.
+    pub(crate) const fn counters(&self) -> &Arc<Counters> {
+        &self.writers.ground.counters
+    }
+
+    /// Wakes the flusher if there is anything to give out and it sleeps.
+    #[inline]
+    pub(crate) fn poke(&mut self) {
+        if self.flusher.is_some()
+            && self.broker.has_jobs()
+            && let Some(flusher) = self.flusher.take()
+        {
+            flusher.wake();
+        }
+    }
+
+    /// The flusher waits here for something to give out.
+    pub(crate) fn poll_jobs(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.broker.has_jobs() {
+            return Poll::Ready(());
+        }
+        self.flusher = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Gives out what gathered, in at most `writes` writes; whether anything is left.
+    pub(crate) fn flush(&mut self, writes: usize) -> bool {
+        self.broker.flush(writes, &mut self.writers)
+    }
+
+    /// Looks at the deadlines of the connections from number `from` on, at most `count` of them;
+    /// the number to go on with, or `None` when all were seen.
+    pub(crate) fn sweep(&mut self, now: u64, from: usize, count: usize) -> Option<usize> {
+        self.writers.ground.now = now;
+        if from == 0 {
+            self.log_lines = LOG_LINES_PER_SWEEP_MAX;
+        }
+        let until = (from + count).min(self.writers.list.len());
+        for number in from..until {
+            let id = MemberId(u32::try_from(number).expect("members are numbered by u32"));
+            let Some(writer) = self.writers.get_mut(id) else { continue };
+            let waits = !writer.outbound.is_empty();
+            let is_puller = writer.role == Role::Puller;
+            let due = writer.life.due(now, id.0, is_puller, waits, &self.rules);
+            self.act(id, due);
+        }
+        (until < self.writers.list.len()).then_some(until)
+    }
+
+    fn act(&mut self, id: MemberId, due: Due) {
+        let counters = Arc::clone(self.counters());
+        let (writer, ground) = self.writers.of(id);
+        match due {
+            Due::Nothing => {}
+            Due::Look => writer.wake(),
+            Due::Ping => {
+                writer.life.pinged = Some(ground.now);
+                writer.control(OpCode::Ping, &[], ground);
+            }
+            Due::PongTimeout => {
+                counters.pong_timeouts.add(1);
+                writer.end(Ending::Drop);
+            }
+            Due::WriteStall if writer.role == Role::Puller => self.broker.stall(id),
+            Due::WriteStall => {
+                counters.write_stalls.add(1);
+                let reason = Reason::new(close::TRY_AGAIN, "slow consumer: no write for too long");
+                writer.end(Ending::Close(reason));
+            }
+            Due::Unfinished => {
+                counters.message_unfinished.add(1);
+                let seconds = MESSAGE_UNFINISHED_MAX.as_secs();
+                let text = format!("message did not end within {seconds} seconds");
+                writer.end(Ending::Close(Reason::with(close::POLICY, text)));
+            }
+            Due::Inactive => {
+                counters.inactive.add(1);
+                let reason = Reason::new(close::GOING_AWAY, "inactive for too long");
+                writer.end(Ending::Close(reason));
+            }
+            Due::LingerEnd => writer.end(Ending::Reset),
+        }
+    }
+
+    /// When a connection that says its last word now stops lingering.
+    pub(super) fn linger_until(&self) -> u64 {
+        self.writers.ground.now + super::keepalive::milliseconds(LINGER_MAX)
+    }
+
+    /// Logs a connection that is closed for a limit of ours, unless there are too many.
+    pub(super) fn log_closing(&mut self, id: MemberId, reason: &Reason) {
+        if self.log_lines == 0 {
+            return;
+        }
+        self.log_lines -= 1;
+        let (writer, _) = self.writers.of(id);
+        let (peer, behind) = (writer.peer, writer.outbound.bytes());
+        let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
+        let code = reason.code;
+        if code == close::TRY_AGAIN {
+            tracing::warn!(%topic, %peer, behind, code, "closed: {}", reason.text);
+        } else {
+            tracing::debug!(%topic, %peer, code, "closed: {}", reason.text);
+        }
+    }
+
+    /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`
+    /// on; where to go on, and how many it was.
+    pub(crate) fn part(&mut self, from: usize, count: usize) -> (usize, usize) {
+        let (length, mut parted) = (self.writers.list.len(), 0);
+        for step in 0..length {
+            let number = (from + step) % length;
+            if parted == count {
+                return (number, parted);
+            }
+            let id = MemberId(u32::try_from(number).expect("members are numbered by u32"));
+            let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
+            let Some(writer) = self.writers.get_mut(id) else { continue };
+            let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
+            if !closing && writer.outbound.is_empty() && !has_backlog {
+                writer.end(Ending::Close(Reason::new(close::GOING_AWAY, "going away")));
+                parted += 1;
+            }
+        }
+        (0, parted)
+    }
+
+    /// Cuts every connection that is left: the drain is over.
+    pub(crate) fn cut(&mut self) {
+        let counters = Arc::clone(self.counters());
+        for writer in self.writers.list.iter_mut().flatten() {
+            counters.drain_cut.add(1);
+            counters.drain_cut_bytes.add(writer.outbound.bytes() as u64);
+            writer.ending = Some(Box::new(Ending::Reset));
+            writer.wake();
+        }
+    }
+
+    /// Wakes every connection, so that it sees that the drain began.
+    pub(crate) fn wake_all(&self) {
+        self.writers.list.iter().flatten().for_each(Writer::wake);
+    }
+}
+
+impl Writers {
+    fn insert(&mut self, id: MemberId, writer: Writer) {
+        let number = id.0 as usize;
+        if number >= self.list.len() {
+            self.list.resize_with(number + 1, || None);
+        }
+        self.list[number] = Some(writer);
+        self.open += 1;
+    }
+
+    fn remove(&mut self, id: MemberId) {
+        self.list[id.0 as usize] = None;
+        self.open -= 1;
+    }
+
+    fn get(&self, id: MemberId) -> Option<&Writer> {
+        self.list.get(id.0 as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: MemberId) -> Option<&mut Writer> {
+        self.list.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// The writer of a connection that exists, and what it needs.
+    pub(super) fn of(&mut self, id: MemberId) -> (&mut Writer, &Ground) {
+        let writer = self.list[id.0 as usize].as_mut().expect("a connection has a writer");
+        (writer, &self.ground)
+    }
+
+    /// Whether a write failed for good.
+    pub(super) fn is_fatal(error: &io::Error) -> bool {
+        error.kind() != io::ErrorKind::WouldBlock
+    }
+}
+
+impl Receivers for Writers {
+    #[inline]
+    fn fan_out(&mut self, member: MemberId, batch: &Batch, runs: &[Range<usize>]) {
+        let (writer, ground) = self.of(member);
+        writer.fan_out(batch, runs, ground);
+        ground.counters.batches_out.add(1);
+    }
+
+    #[inline]
+    fn jobs(&mut self, puller: MemberId, frames: Vec<u8>) -> Taken {
+        let (writer, ground) = self.of(puller);
+        ground.counters.batches_out.add(1);
+        writer.jobs(frames, ground)
+    }
+}

@@ -1,0 +1,254 @@
+//! The writing side of one connection: at once if the socket takes it, else queued in order.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::task::{Context, Waker};
+
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::keepalive::Life;
+use super::table::Ground;
+use crate::broker::{Role, Taken};
+use crate::close::{self, Reason};
+use crate::frame::{self, OpCode};
+use crate::handover::Descriptor;
+use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
+use crate::outbound::{Batch, Outbound};
+
+/// How a connection ends. Others only mark it and wake its task, which alone leaves the topic.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// Our Close frame, then a lingering close.
+    Close(Reason),
+    /// The peer's Close frame, echoed, then a lingering close.
+    Echo(Vec<u8>),
+    /// No more words: the socket is gone, or the peer is.
+    Drop,
+    /// No more words, and what the kernel still holds is thrown away.
+    Reset,
+}
+
+/// One connection's socket as seen by those who write to it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    half: OwnedWriteHalf,
+    /// What the socket did not take.
+    pub(super) outbound: Outbound,
+    /// What the socket is on its topic.
+    pub(super) role: Role,
+    /// The peer, for logs.
+    pub(super) peer: SocketAddr,
+    /// When what happened last.
+    pub(super) life: Life,
+    /// What somebody decided about it; its task acts on it.
+    pub(super) ending: Option<Box<Ending>>,
+    /// Pongs in the outbound.
+    pongs: u32,
+    /// The connection's task.
+    task: Option<Waker>,
+    /// Given back when the connection is gone.
+    _descriptor: Descriptor,
+}
+
+impl Writer {
+    pub(super) fn new(
+        half: OwnedWriteHalf,
+        role: Role,
+        peer: SocketAddr,
+        descriptor: Descriptor,
+        now: u64,
+    ) -> Self {
+        Self {
+            half,
+            outbound: Outbound::default(),
+            role,
+            peer,
+            life: Life::new(now),
+            ending: None,
+            pongs: 0,
+            task: None,
+            _descriptor: descriptor,
+        }
+    }
+
+    /// Remembers the task to wake when there is something for it to do.
+    pub(super) fn belongs_to(&mut self, cx: &Context<'_>) {
+        if !self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            self.task = Some(cx.waker().clone());
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub(super) fn wake(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Marks the end; the first reason stays. Nothing is written from now on but by the task.
+    pub(super) fn end(&mut self, ending: Ending) {
+        if self.ending.is_none() {
+            self.ending = Some(Box::new(ending));
+            self.wake();
+        }
+    }
+
+    /// Gives it the runs of a batch: one write if nothing is queued before them.
+    #[inline]
+    pub(super) fn fan_out(&mut self, batch: &Batch, runs: &[Range<usize>], ground: &Ground) {
+        if self.ending.is_some() {
+            return;
+        }
+        self.life.sent = ground.now;
+        let mut written = 0;
+        if self.outbound.is_empty() {
+            let (result, total) = match runs {
+                [run] => (self.half.try_write(&batch[run.clone()]), run.len()),
+                runs => (self.write_runs(batch, runs), runs.iter().map(Range::len).sum()),
+            };
+            match result {
+                Ok(bytes) => {
+                    self.wrote(bytes, ground);
+                    if bytes == total {
+                        return;
+                    }
+                    written = bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return self.end(Ending::Drop),
+            }
+        }
+        self.queue(batch, runs, written, ground);
+    }
+
+    /// The runs of a batch in one write: vectored, or copied when there are very many.
+    #[cold]
+    fn write_runs(&self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
+        if runs.len() > WRITE_PIECES_MAX {
+            let copy: Vec<u8> = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
+            return self.half.try_write(&copy);
+        }
+        let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
+        for (slice, run) in slices.iter_mut().zip(runs) {
+            *slice = IoSlice::new(&batch[run.clone()]);
+        }
+        self.half.try_write_vectored(&slices[..runs.len()])
+    }
+
+    /// What the socket did not take waits; over the bound the connection is a slow consumer.
+    #[cold]
+    fn queue(&mut self, batch: &Batch, runs: &[Range<usize>], mut written: usize, ground: &Ground) {
+        if self.outbound.is_empty() {
+            // the clock of a stalled write starts now
+            self.life.progress = ground.now;
+        }
+        for run in runs {
+            let done = written.min(run.len());
+            written -= done;
+            let max = ground.outbound_bytes_max;
+            if self.outbound.push(batch, run.start, run.end, done, max).is_err() {
+                ground.counters.slow_consumers.add(1);
+                let text = format!("slow consumer: more than {max} bytes behind");
+                return self.end(Ending::Close(Reason::with(close::TRY_AGAIN, text)));
+            }
+        }
+        self.wake();
+    }
+
+    /// Gives a puller its jobs of this turn in one write.
+    #[inline]
+    pub(super) fn jobs(&mut self, frames: Vec<u8>, ground: &Ground) -> Taken {
+        let mut written = 0;
+        if self.outbound.is_empty() && self.ending.is_none() {
+            self.life.sent = ground.now;
+            match self.half.try_write(&frames) {
+                Ok(bytes) => {
+                    self.wrote(bytes, ground);
+                    if bytes == frames.len() {
+                        return Taken { outbound: 0, spare: Some(frames) };
+                    }
+                    written = bytes;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => self.end(Ending::Drop),
+            }
+        }
+        if self.outbound.is_empty() {
+            self.life.progress = ground.now;
+        }
+        // a puller that is going away keeps what it did not get, to hand it back when it leaves
+        self.outbound.push_own(frames, written);
+        self.wake();
+        Taken { outbound: self.outbound.bytes(), spare: None }
+    }
+
+    /// Sends a control frame, behind what is queued; never into a partly written frame.
+    pub(super) fn control(&mut self, op_code: OpCode, payload: &[u8], ground: &Ground) {
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, op_code, payload);
+        let mut written = 0;
+        if self.outbound.is_empty() {
+            match self.half.try_write(&bytes) {
+                Ok(count) => {
+                    self.wrote(count, ground);
+                    written = count;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return self.end(Ending::Drop),
+            }
+            self.life.progress = ground.now;
+        }
+        self.outbound.push_own(bytes, written);
+        if !self.outbound.is_empty() {
+            self.wake();
+        }
+    }
+
+    /// Answers a ping (RFC 6455 5.5.3). A peer that pings and does not read is bounded.
+    pub(super) fn pong(&mut self, payload: &[u8], ground: &Ground) -> Result<(), Reason> {
+        self.control(OpCode::Pong, payload, ground);
+        if self.outbound.is_empty() {
+            return Ok(());
+        }
+        self.pongs += 1;
+        if self.pongs > PONGS_PENDING_MAX {
+            ground.counters.pongs_pending.add(1);
+            let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
+            return Err(Reason::with(close::POLICY, text));
+        }
+        Ok(())
+    }
+
+    /// Writes what is queued, as much as the socket takes in one write.
+    pub(super) fn write_queued(&mut self, ground: &Ground) -> io::Result<()> {
+        let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
+        let count = self.outbound.slices(&mut slices);
+        let bytes = self.half.try_write_vectored(&slices[..count])?;
+        self.outbound.advance(bytes);
+        self.wrote(bytes, ground);
+        if self.outbound.is_empty() {
+            self.pongs = 0;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn wrote(&mut self, bytes: usize, ground: &Ground) {
+        self.life.progress = ground.now;
+        ground.counters.bytes_out.add(bytes as u64);
+    }
+
+    /// The half itself, to shut it down.
+    pub(super) const fn half(&mut self) -> &mut OwnedWriteHalf {
+        &mut self.half
+    }
+
+    /// Makes the coming close a reset: what the kernel holds for a peer that does not read is
+    /// thrown away.
+    pub(super) fn reset_on_drop(&self) {
+        if let Err(error) = self.half.as_ref().set_zero_linger() {
+            tracing::debug!(peer = %self.peer, %error, "cannot reset the socket");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The end of a shard: what was accepted is delivered, then everybody is told goodbye, in steps.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Remains, inbox};
+use crate::connection::Home;
+use crate::handover::Inbox;
+use crate::limits::{DRAIN_CLOSES_PER_SECOND_MIN, Limits};
+
+/// How often the drain looks who can go.
+const STEP: Duration = Duration::from_millis(10);
+/// How long tasks that were cut get to leave their topics.
+const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Drains until the last connection is gone or the time is over.
+pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, limits: &Limits) -> Remains {
+    let begin = Instant::now();
+    let deadline = begin + limits.drain_max;
+    let total = {
+        let mut table = home.table.borrow_mut();
+        table.draining = true;
+        table.wake_all();
+        table.connections()
+    };
+    let (mut from, mut parted) = (0, 0);
+    while Instant::now() < deadline {
+        inbox::refuse_all(number, inbox, home);
+        if home.table.borrow().connections() == 0 {
+            break;
+        }
+        let due = due(begin.elapsed(), total, limits.drain_max).saturating_sub(parted);
+        let (next, count) = part(home, from, due);
+        (from, parted) = (next, parted + count);
+        sleep(STEP).await;
+    }
+    if home.table.borrow().connections() > 0 {
+        home.table.borrow_mut().cut();
+        let limit = Instant::now() + CUT_WAIT_MAX;
+        while home.table.borrow().connections() > 0 && Instant::now() < limit {
+            sleep(STEP).await;
+        }
+    }
+    remains(number, home)
+}
+
+/// Says goodbye to some of those who have got everything; nobody has while batches are given out.
+fn part(home: &Home, from: usize, count: usize) -> (usize, usize) {
+    let table = &mut *home.table.borrow_mut();
+    if table.broker.has_jobs() { (from, 0) } else { table.part(from, count) }
+}
+
+/// How many of `total` connections should have been told goodbye by now: evenly over half of the
+/// time, but never slower than a fixed rate, so that a few are told at once.
+fn due(elapsed: Duration, total: usize, drain_max: Duration) -> usize {
+    let elapsed = (elapsed + STEP).as_millis();
+    let half = (drain_max / 2).as_millis().max(1);
+    let even = total as u128 * elapsed / half;
+    let least = u128::from(DRAIN_CLOSES_PER_SECOND_MIN) * elapsed / 1000;
+    usize::try_from(even.max(least)).unwrap_or(usize::MAX)
+}
+
+/// What nobody pulled is lost with the process: it is said, topic by topic.
+fn remains(number: usize, home: &Rc<Home>) -> Remains {
+    let table = home.table.borrow();
+    let mut remains = Remains::default();
+    for (topic, jobs, bytes) in table.broker.backlogs() {
+        let topic = topic.escape_debug();
+        tracing::warn!(shard = number, %topic, jobs, bytes, "jobs left without a puller");
+        remains.backlog_messages += jobs as u64;
+    }
+    remains
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_are_spread_over_half_the_time_and_few_go_at_once() {
+        let drain = Duration::from_secs(5);
+        let at = |milliseconds, total| due(Duration::from_millis(milliseconds), total, drain);
+        assert_eq!(at(0, 2), 1);
+        assert_eq!(at(10, 2), 2);
+        assert_eq!(at(1240, 10_000), 5000);
+        assert_eq!(at(2490, 10_000), 10_000);
+    }
+}

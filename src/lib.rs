@@ -6,6 +6,7 @@
 //! the reasons are in `docs/architecture.md`.
 
 pub mod broker;
+pub mod cli;
 pub mod close;
 pub mod config;
 mod connection;
@@ -16,4 +17,6 @@ pub mod limits;
 pub mod metrics;
 pub mod outbound;
 pub mod refusal;
+pub mod server;
 mod shard;
+pub mod telemetry;

@@ -1,0 +1,295 @@
+//! The whole broker: every long-lived thing is started here, and nowhere else.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::oneshot;
+
+use crate::broker::Bounds;
+use crate::config::cores::{self, Plan};
+use crate::config::{Config, Listen};
+use crate::handover::{Inbox, Router, Shutdown};
+use crate::http::{self, Door, Times, Visits};
+use crate::limits::{Budget, DESCRIPTORS_RESERVED, LimitsError};
+use crate::metrics::{Counters, Metrics};
+use crate::shard::{self, Remains};
+
+/// A running broker. Dropping it begins to drain it without waiting; [`Server::drain`] waits.
+#[derive(Debug)]
+pub struct Server {
+    urls: Vec<String>,
+    pins: Plan,
+    metrics: Metrics,
+    descriptors: usize,
+    shutdown: Shutdown,
+    /// Told when a shard's thread has drained.
+    shards: Vec<oneshot::Receiver<Remains>>,
+    /// Told when an acceptor's thread has ended.
+    acceptors: Vec<oneshot::Receiver<()>>,
+}
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings that contradict each other.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// An address that is taken, forbidden or not ours.
+    #[error("cannot listen on {url}: {}", sentence(.source))]
+    Listen {
+        /// As the operator wrote it.
+        url: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refused a thread or its event queue.
+    #[error("cannot start {what}: {}", sentence(.source))]
+    Thread {
+        /// Which one.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections cut at the deadline.
+    pub cut: u64,
+    /// Bytes in their outbound.
+    pub cut_bytes: u64,
+    /// Jobs that nobody pulled.
+    pub backlog_messages: u64,
+}
+
+/// What every thread is given.
+struct Ground {
+    router: Router,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    bodies: Arc<Budget>,
+    descriptors: Arc<Budget>,
+    /// The first thread that cannot start says so here, the others that they did.
+    ready: mpsc::Sender<Result<(), StartError>>,
+}
+
+impl Server {
+    /// Starts everything; when it returns, connections are accepted.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        config.limits.check()?;
+        let descriptors = raise_descriptors();
+        let for_clients = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1);
+        let bound = config.listen.iter().map(|listen| bind(listen, config.accept_backlog));
+        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
+        let urls = config.listen.iter().zip(&listeners).map(|(listen, listener)| {
+            let port = listener.local_addr().map_or(listen.address.port(), |bound| bound.port());
+            listen.bound(port)
+        });
+        let pins = cores::plan(&config.pin, config.shards);
+        let (router, inboxes) = Router::new(config.shards.get());
+        let (ready, started) = mpsc::channel();
+        let mut ground = Ground {
+            router,
+            metrics: Metrics::default(),
+            shutdown: Shutdown::default(),
+            bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
+            descriptors: Arc::new(Budget::new(for_clients)),
+            ready,
+        };
+        // from here on an early return drains what was started
+        let mut server = Self {
+            urls: urls.collect(),
+            pins,
+            metrics: Metrics::default(),
+            descriptors,
+            shutdown: ground.shutdown.clone(),
+            shards: vec![],
+            acceptors: vec![],
+        };
+        server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
+        server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
+        server.metrics = ground.metrics;
+        let threads = server.shards.len() + server.acceptors.len();
+        started.iter().take(threads).collect::<Result<(), _>>()?;
+        Ok(server)
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    #[must_use]
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// Which CPU each shard runs on.
+    #[must_use]
+    pub const fn pins(&self) -> &Plan {
+        &self.pins
+    }
+
+    /// The counters of all threads.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Descriptors that the system allows this process, those kept for itself included.
+    #[must_use]
+    pub const fn descriptors(&self) -> usize {
+        self.descriptors
+    }
+
+    /// Stops accepting, delivers what was accepted, says goodbye to everybody, and returns when
+    /// the last connection is gone or the time is over.
+    pub async fn drain(mut self) -> Drained {
+        self.shutdown.begin();
+        let mut backlog_messages = 0;
+        for shard in std::mem::take(&mut self.shards) {
+            // a shard that panicked has ended the process
+            backlog_messages += shard.await.unwrap_or_default().backlog_messages;
+        }
+        for acceptor in std::mem::take(&mut self.acceptors) {
+            acceptor.await.unwrap_or_default();
+        }
+        Drained {
+            cut: self.metrics.sum(|counters| &counters.drain_cut),
+            cut_bytes: self.metrics.sum(|counters| &counters.drain_cut_bytes),
+            backlog_messages,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+fn bind(listen: &Listen, backlog: Option<u32>) -> Result<std::net::TcpListener, StartError> {
+    http::bind(listen, backlog)
+        .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
+}
+
+/// A shard is one thread; its number is its name and decides its CPU.
+fn start_shards(
+    config: &Config,
+    pins: &Plan,
+    inboxes: Vec<Inbox>,
+    ground: &mut Ground,
+) -> Result<Vec<oneshot::Receiver<Remains>>, StartError> {
+    let limits = &config.limits;
+    let connections = limits.connections_max.map(|max| Arc::new(Budget::new(max)));
+    let shared = Bounds::new(limits, Arc::new(Counters::default()));
+    let mut ended = vec![];
+    for (number, inbox) in inboxes.into_iter().enumerate() {
+        let plan = shard::Plan {
+            number,
+            inbox,
+            bounds: shared.shared_with(ground.metrics.thread()),
+            limits: limits.clone(),
+            connections: connections.clone(),
+            shutdown: ground.shutdown.clone(),
+        };
+        let cpu = pins.cpus[number];
+        let ready = ground.ready.clone();
+        ended.push(start_thread(format!("shard-{number}"), ready, move |ready| {
+            if let Some(cpu) = cpu
+                && !core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+            {
+                tracing::warn!(shard = number, cpu, "cannot pin the shard to its CPU");
+            }
+            shard::run(plan, ready)
+        })?);
+    }
+    Ok(ended)
+}
+
+/// An acceptor is one thread with all listeners.
+fn start_acceptors(
+    config: &Config,
+    listeners: &[std::net::TcpListener],
+    ground: &mut Ground,
+) -> Result<Vec<oneshot::Receiver<()>>, StartError> {
+    let mut ended = vec![];
+    for number in 0..config.acceptors.get() {
+        let name = format!("acceptor-{number}");
+        let copies = listeners.iter().map(std::net::TcpListener::try_clone);
+        let copies = copies
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|source| StartError::Thread { what: name.clone(), source })?;
+        let door = Door {
+            router: ground.router.clone(),
+            limits: config.limits.clone(),
+            counters: ground.metrics.thread(),
+            bodies: Arc::clone(&ground.bodies),
+            descriptors: Arc::clone(&ground.descriptors),
+            shutdown: ground.shutdown.clone(),
+            mode: config.mode,
+            times: Times::default(),
+            visits: Visits::default(),
+        };
+        ended.push(start_thread(name, ground.ready.clone(), move |ready| {
+            let runtime =
+                Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+            runtime.block_on(async {
+                let copies = copies.into_iter().map(TcpListener::from_std);
+                let listeners = copies.collect::<io::Result<Vec<_>>>()?;
+                ready();
+                http::serve(Rc::new(door), listeners).await;
+                Ok(())
+            })
+        })?);
+    }
+    Ok(ended)
+}
+
+/// Starts a thread that says when it is ready, and what came of it when it ends. The broker
+/// cannot be without any of them: a panic in one ends the process.
+fn start_thread<T: Send + 'static>(
+    name: String,
+    ready: mpsc::Sender<Result<(), StartError>>,
+    run: impl FnOnce(Box<dyn FnOnce()>) -> io::Result<T> + Send + 'static,
+) -> Result<oneshot::Receiver<T>, StartError> {
+    let (ended, receiver) = oneshot::channel();
+    let what = name.clone();
+    let body = move || {
+        let say = ready.clone();
+        // nobody listens once another thread has failed
+        let on_ready = Box::new(move || drop(say.send(Ok(()))));
+        let run = std::panic::AssertUnwindSafe(|| run(on_ready));
+        match std::panic::catch_unwind(run) {
+            Ok(Ok(result)) => drop(ended.send(result)),
+            Ok(Err(source)) => drop(ready.send(Err(StartError::Thread { what, source }))),
+            Err(_) => {
+                tracing::error!(thread = what, "panicked, ending");
+                std::process::abort();
+            }
+        }
+    };
+    thread::Builder::new()
+        .name(name.clone())
+        .spawn(body)
+        .map_err(|source| StartError::Thread { what: name, source })?;
+    Ok(receiver)
+}
+
+/// Raises the soft limit of descriptors to the hard one; what it is then.
+fn raise_descriptors() -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "cannot raise the limit of descriptors");
+    }
+    let now = getrlimit(Resource::Nofile).current;
+    now.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// An error of the system without its number: `address already in use`.
+fn sentence(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}

@@ -1,0 +1,199 @@
+//! Logs and start-up lines, all on standard error: standard output stays empty.
+
+use std::io::{IsTerminal as _, Write, stderr};
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, info};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::cores::Plan;
+use crate::config::{Config, Log, LogFormat, Size};
+use crate::limits::{DESCRIPTORS_RESERVED, Limits};
+
+/// Target of the start-up lines: scripts wait for them, so no log level hides them.
+const START: &str = "mercury::start";
+
+/// Sends events to standard error from here on; a second call changes nothing.
+pub fn start(log: &Log) {
+    // https://no-color.org
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let ansi = stderr().is_terminal() && !plain;
+    let subscriber = subscriber(log, ansi, stderr);
+    // Only tests, which share a thread of execution, start twice.
+    subscriber.try_init().ok();
+}
+
+/// What is known once the broker listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Announcement<'a> {
+    /// One per listener, with the port that was really bound.
+    pub urls: &'a [String],
+    /// Threads and limits.
+    pub config: &'a Config,
+    /// Where the shards run.
+    pub pins: &'a Plan,
+    /// The limit of descriptors after it was raised.
+    pub descriptors: usize,
+}
+
+/// Says where the broker listens, one line each, then with what.
+pub fn announce(format: LogFormat, announcement: &Announcement<'_>) {
+    announce_to(&mut stderr(), format, announcement);
+}
+
+/// The plain lines go to `lines`, the events to whoever subscribes.
+fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announcement<'_>) {
+    let Announcement { urls, config, pins, descriptors } = announcement;
+    for url in *urls {
+        match format {
+            // In one write, so that who waits for the line never reads half of it. Nobody may be
+            // reading at all; the broker runs all the same.
+            LogFormat::Text => drop(lines.write_all(format!("listening on {url}\n").as_bytes())),
+            LogFormat::Json => info!(target: START, url, "listening on {url}"),
+        }
+    }
+    let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = config.limits;
+    info!(
+        target: START,
+        shards = config.shards,
+        pins = pins.to_string(),
+        acceptors = config.acceptors,
+        connections = connections(config.limits.connections_max, *descriptors),
+        max_message = %Size(message_bytes_max),
+        max_body = %Size(body_bytes_max),
+        max_outbound = %Size(outbound_bytes_max),
+        "started"
+    );
+}
+
+/// How many connections fit: what was asked for, as far as descriptors reach.
+fn connections(asked: Option<usize>, descriptors: usize) -> usize {
+    let fitting = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
+    asked.map_or(fitting, |asked| asked.min(fitting))
+}
+
+/// Formats what the filter lets through.
+fn subscriber<W>(log: &Log, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let targets = Targets::new()
+        .with_default(log.filter.level)
+        .with_targets(log.filter.directives.iter().cloned())
+        .with_target(START, LevelFilter::INFO);
+    // A failed write would be reported to standard error, and panic where that is what failed.
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(ansi)
+        .with_writer(writer)
+        .log_internal_errors(false);
+    let layer = match log.format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(targets).with(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::num::NonZeroUsize;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::config::{LogFilter, Mode, Pin, cores};
+
+    /// Sends every line to the test.
+    struct Lines(mpsc::SyncSender<String>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(String::from_utf8_lossy(bytes).into_owned()).unwrap();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged while `work` runs, and what it writes itself.
+    fn logged(format: LogFormat, filter: &str, work: impl FnOnce(&mut Lines)) -> Vec<String> {
+        let (sender, receiver) = mpsc::sync_channel(100);
+        let mut direct = Lines(sender.clone());
+        let log = Log { format, filter: LogFilter::parse(filter).unwrap() };
+        let subscriber = subscriber(&log, false, move || Lines(sender.clone()));
+        tracing::subscriber::with_default(subscriber, || work(&mut direct));
+        receiver.try_iter().collect()
+    }
+
+    fn announced(format: LogFormat, filter: &str) -> Vec<String> {
+        let two = NonZeroUsize::new(2).unwrap();
+        let config = Config {
+            listen: Vec::new(),
+            mode: Mode::Development,
+            accept_backlog: None,
+            proxy: false,
+            shards: two,
+            acceptors: NonZeroUsize::MIN,
+            pin: Pin::List(vec![5, 7]),
+            limits: Limits::default(),
+        };
+        let urls = ["http://*:3000".to_owned(), "http://127.0.0.1:80".to_owned()];
+        let pins = cores::plan(&config.pin, two);
+        logged(format, filter, |lines| {
+            let announcement =
+                Announcement { urls: &urls, config: &config, pins: &pins, descriptors: 1064 };
+            announce_to(lines, format, &announcement);
+        })
+    }
+
+    #[test]
+    fn text_names_each_url_on_a_plain_line_at_any_level() {
+        for filter in ["info", "off"] {
+            let lines = announced(LogFormat::Text, filter);
+            assert_eq!(lines[0], "listening on http://*:3000\n");
+            assert_eq!(lines[1], "listening on http://127.0.0.1:80\n");
+            let expected = "INFO mercury::start: started shards=2 pins=\"5,7\" acceptors=1 \
+                            connections=1000 max_message=256KiB max_body=16MiB max_outbound=4MiB\n";
+            assert!(lines[2].ends_with(expected), "{}", lines[2]);
+            assert_eq!(lines.len(), 3);
+        }
+    }
+
+    #[test]
+    fn json_has_the_url_as_a_field_at_any_level() {
+        for filter in ["info", "off"] {
+            let lines = announced(LogFormat::Json, filter);
+            assert!(lines[0].contains(r#""url":"http://*:3000""#), "{}", lines[0]);
+            assert!(lines[1].contains(r#""url":"http://127.0.0.1:80""#), "{}", lines[1]);
+            assert!(lines[2].contains(r#""shards":2"#), "{}", lines[2]);
+            assert!(lines[2].contains(r#""pins":"5,7""#), "{}", lines[2]);
+            assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with("}\n")));
+            assert_eq!(lines.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_directive_holds_for_its_module_alone() {
+        let lines = logged(LogFormat::Text, "warn,mercury::http=debug", |_| {
+            tracing::debug!(target: "mercury::http::route", "shown");
+            tracing::info!(target: "mercury::shard", "hidden");
+            tracing::warn!(target: "mercury::shard", "shown");
+        });
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.iter().all(|line| line.contains("shown")), "{lines:?}");
+    }
+
+    #[test]
+    fn connections_end_where_descriptors_end() {
+        let cases =
+            [(None, 1064, 1000), (Some(10), 1064, 10), (Some(5000), 1064, 1000), (None, 3, 0)];
+        for (asked, descriptors, expected) in cases {
+            assert_eq!(connections(asked, descriptors), expected);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One WebSocket: its handshake, and what it sends.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use fastwebsockets::{Frame, OpCode, Payload, WebSocketError, handshake};
+use http_body_util::Empty;
+use hyper::header::{CONNECTION, HOST, UPGRADE};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// The example key of RFC 6455 1.3, whose answer is known without SHA-1.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The only right answer to [`KEY`].
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Where a broker listens, as the command line says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Name or address and port.
+    authority: String,
+}
+
+/// A connection right after its handshake.
+pub(crate) struct Opened {
+    /// Its sending half.
+    pub(crate) connection: Rc<Connection>,
+    /// Its receiving half.
+    pub(crate) reader: OwnedReadHalf,
+    /// What came behind the handshake's answer.
+    pub(crate) behind: Bytes,
+}
+
+/// The sending half of one WebSocket.
+pub(crate) struct Connection {
+    /// The socket.
+    writer: OwnedWriteHalf,
+    /// Frames that are not written yet.
+    pending: RefCell<BytesMut>,
+    /// A task waits for the socket to take more.
+    draining: Cell<bool>,
+}
+
+/// Runs the handshake's HTTP on this thread.
+struct LocalExecutor;
+
+impl Target {
+    /// `http://host[:port]`; `ws` means the same.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
+        let (Some("http" | "ws"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err("expected http://host:port".to_owned());
+        };
+        if uri.path().len() > 1 || uri.query().is_some() {
+            return Err("expected no path behind http://host:port".to_owned());
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+    }
+
+    /// The address behind the name.
+    pub(crate) async fn resolve(&self) -> Result<SocketAddr, Error> {
+        let mut addresses = tokio::net::lookup_host(&self.authority).await?;
+        addresses.next().ok_or_else(|| Error::other("the name has no address"))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.authority)
+    }
+}
+
+impl Connection {
+    /// Connects and shakes hands; the error is a sentence.
+    pub(crate) async fn open(
+        target: &Target,
+        address: SocketAddr,
+        path: &str,
+    ) -> Result<Opened, String> {
+        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let request = Request::get(path)
+            .header(HOST, &target.authority)
+            .header(UPGRADE, "websocket")
+            .header(CONNECTION, "Upgrade")
+            .header("Sec-WebSocket-Key", KEY)
+            .header("Sec-WebSocket-Version", "13")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| error.to_string())?;
+        let (socket, response) = handshake::client(&LocalExecutor, request, stream).await.map_err(
+            |error| match error {
+                WebSocketError::InvalidStatusCode(status) => {
+                    format!("refused {path} with status {status}")
+                }
+                error => format!("no handshake: {error}"),
+            },
+        )?;
+        if response.headers().get("Sec-WebSocket-Accept").is_none_or(|accept| accept != ACCEPT) {
+            return Err("no handshake: wrong Sec-WebSocket-Accept".to_owned());
+        }
+        let parts = socket
+            .into_inner()
+            .into_inner()
+            .downcast::<TokioIo<TcpStream>>()
+            .expect("it is the stream we passed in");
+        let (reader, writer) = parts.io.into_inner().into_split();
+        let (pending, draining) = (RefCell::default(), Cell::new(false));
+        let connection = Rc::new(Self { writer, pending, draining });
+        Ok(Opened { connection, reader, behind: parts.read_buf })
+    }
+
+    /// Adds a frame to what is pending; masks `payload` in place.
+    pub(crate) fn append(&self, opcode: OpCode, payload: &mut [u8]) {
+        let mut frame = Frame::new(true, opcode, None, Payload::BorrowedMut(payload));
+        frame.mask();
+        let mut head = [0; 16];
+        let size = frame.fmt_head(&mut head);
+        let mut pending = self.pending.borrow_mut();
+        pending.extend_from_slice(&head[..size]);
+        pending.extend_from_slice(&frame.payload);
+    }
+
+    /// Bytes that are not written yet.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.pending.borrow().len()
+    }
+
+    /// Writes what is pending, all in one call if the socket takes it; else a task sees to the
+    /// rest.
+    pub(crate) fn flush(self: &Rc<Self>) {
+        if !self.draining.get() && !self.write_once() {
+            self.draining.set(true);
+            tokio::task::spawn_local(Rc::clone(self).drain());
+        }
+    }
+
+    async fn drain(self: Rc<Self>) {
+        while self.writer.writable().await.is_ok() {
+            if self.write_once() {
+                break;
+            }
+        }
+        self.draining.set(false);
+    }
+
+    /// True when nothing is left.
+    fn write_once(&self) -> bool {
+        let mut pending = self.pending.borrow_mut();
+        if pending.is_empty() {
+            return true;
+        }
+        match self.writer.try_write(&pending) {
+            Ok(written) => pending.advance(written),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            // The reading half meets the same error and reports it.
+            Err(_) => pending.clear(),
+        }
+        pending.is_empty()
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets() {
+        let authority = |text| Target::parse(text).map(|target| target.authority);
+        assert_eq!(authority("http://127.0.0.1:3000/").unwrap(), "127.0.0.1:3000");
+        assert_eq!(authority("ws://[::1]:9").unwrap(), "[::1]:9");
+        assert_eq!(authority("http://broker").unwrap(), "broker:80");
+        for wrong in ["https://broker", "broker:80", "http://broker/bus/x", ""] {
+            assert!(authority(wrong).is_err(), "{wrong}");
+        }
+    }
+}

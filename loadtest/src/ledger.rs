@@ -1,0 +1,291 @@
+//! What was sent and what arrived: integrity, latency, and who may send next.
+
+use std::ops::Range;
+
+use hdrhistogram::Histogram;
+
+use crate::faults::Faults;
+use crate::payload::{Head, Payload, Unreadable};
+use crate::scenario::{Pace, Pattern, Plan};
+use crate::sequence::{Arrival, Sequence};
+use crate::window::Window;
+
+/// The longest latency that is told apart from longer ones: a minute.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// The books of one load.
+pub(crate) struct Ledger {
+    /// The form of its messages.
+    payload: Payload,
+    /// Which sockets.
+    pattern: Pattern,
+    /// Text or binary.
+    binary: bool,
+    /// Number i is on topic i mod this.
+    topics: usize,
+    /// What each publisher sent.
+    windows: Vec<Window>,
+    /// What each receiver has of each publisher of its topic, receiver by receiver.
+    received: Vec<Sequence>,
+    /// Entries of `received` per receiver.
+    stride: usize,
+    /// Jobs that some puller has, by publisher; unused by the other patterns.
+    jobs: Vec<Sequence>,
+    /// Publishers whose window opened and who have not sent since.
+    due: Vec<usize>,
+    /// Messages sent.
+    pub(crate) published: u64,
+    /// First deliveries.
+    pub(crate) deliveries: u64,
+    /// Deliveries that are still to come.
+    pub(crate) outstanding: u64,
+    /// When the last one came, in ns of the load's clock.
+    pub(crate) last_arrival: u64,
+    /// Stamps of the messages whose latency counts.
+    pub(crate) measured: Range<u64>,
+    /// Latencies of first deliveries in ns.
+    pub(crate) latency: Histogram<u64>,
+    /// What went wrong.
+    pub(crate) faults: Faults,
+}
+
+impl Ledger {
+    /// Empty books.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let width = if let Pace::Window(width) = plan.pace { width } else { 0 };
+        let window = |number| Window::new(width, plan.deliveries(number), plan.quota(number));
+        let stride = plan.publishers.div_ceil(plan.topics);
+        Self {
+            payload: Payload::new(plan.tag, plan.size),
+            pattern: plan.pattern,
+            binary: plan.binary,
+            topics: plan.topics,
+            windows: (0..plan.publishers).map(window).collect(),
+            received: vec![Sequence::default(); plan.receivers * stride],
+            stride,
+            jobs: vec![Sequence::default(); plan.publishers],
+            due: Vec::new(),
+            published: 0,
+            deliveries: 0,
+            outstanding: 0,
+            last_arrival: 0,
+            measured: u64::MAX..u64::MAX,
+            latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound"),
+            faults: Faults::default(),
+        }
+    }
+
+    /// Every publisher may begin.
+    pub(crate) fn start(&mut self, now: u64) {
+        self.last_arrival = now;
+        self.due.extend(0..self.windows.len());
+    }
+
+    /// Nobody sends any more.
+    pub(crate) fn stop(&mut self) {
+        self.windows.iter_mut().for_each(Window::stop);
+    }
+
+    /// All is sent that will be.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.windows.iter().all(Window::is_complete)
+    }
+
+    /// Whether somebody's window is open.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// A publisher whose window is open.
+    pub(crate) fn next_due(&mut self) -> Option<usize> {
+        self.due.pop()
+    }
+
+    /// Books the messages that `publisher` sends now, and returns their numbers.
+    pub(crate) fn send(&mut self, publisher: usize) -> Range<u64> {
+        let window = &mut self.windows[publisher];
+        let numbers = window.take();
+        let count = numbers.end - numbers.start;
+        self.published += count;
+        self.outstanding += count * u64::from(window.deliveries());
+        numbers
+    }
+
+    /// Writes one message over `into`.
+    pub(crate) fn write(&self, head: Head, into: &mut [u8]) {
+        self.payload.write(head, into);
+    }
+
+    /// Books one message that reached `receiver`; None is a connection that should get nothing.
+    #[inline]
+    pub(crate) fn deliver(
+        &mut self,
+        receiver: Option<usize>,
+        payload: &[u8],
+        binary: bool,
+        now: u64,
+    ) {
+        let head = match self.payload.read(payload) {
+            Ok(head) if binary == self.binary => head,
+            Ok(_) | Err(Unreadable::Mangled) => {
+                self.faults.mangled += 1;
+                return self.faults.tell(|| format!("a message changed: {}", shown(payload)));
+            }
+            Err(Unreadable::Alien) => return self.alien(payload),
+        };
+        match receiver {
+            Some(receiver) if self.is_for(head, receiver) => self.arrive(head, receiver, now),
+            _ => self.alien(payload),
+        }
+    }
+
+    #[inline]
+    fn is_for(&self, head: Head, receiver: usize) -> bool {
+        let echo = self.pattern == Pattern::Bus && head.publisher == receiver;
+        let sent = self.windows.get(head.publisher).map_or(0, Window::sent);
+        head.sequence < sent && head.publisher % self.topics == receiver % self.topics && !echo
+    }
+
+    #[inline]
+    fn arrive(&mut self, head: Head, receiver: usize, now: u64) {
+        let sequence = &mut self.received[receiver * self.stride + head.publisher / self.topics];
+        let (arrival, in_order) = if self.pattern == Pattern::PushPull {
+            let arrival = self.jobs[head.publisher].record(head.sequence);
+            (arrival, arrival == Arrival::Duplicate || sequence.rises(head.sequence))
+        } else {
+            let arrival = sequence.record(head.sequence);
+            (arrival, arrival != Arrival::Late)
+        };
+        if !in_order {
+            self.faults.reordered += 1;
+            self.faults.tell(|| format!("receiver {receiver} got {head} behind a later one"));
+        }
+        if arrival == Arrival::Duplicate {
+            self.faults.duplicated += 1;
+            return self.faults.tell(|| format!("receiver {receiver} got {head} again"));
+        }
+        self.deliveries += 1;
+        self.outstanding -= 1;
+        self.last_arrival = now;
+        if self.measured.contains(&head.stamp) {
+            self.latency.saturating_record(now.saturating_sub(head.stamp));
+        }
+        if self.windows[head.publisher].arrived(head.sequence) {
+            self.due.push(head.publisher);
+        }
+    }
+
+    #[cold]
+    fn alien(&mut self, payload: &[u8]) {
+        self.faults.alien += 1;
+        self.faults.tell(|| format!("a message that was not sent there: {}", shown(payload)));
+    }
+}
+
+/// The beginning of a payload, printable.
+fn shown(payload: &[u8]) -> String {
+    payload[..payload.len().min(40)].escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::faults::EXAMPLES_MAX;
+    use crate::scenario::Extent;
+
+    const SIZE: usize = 32;
+
+    /// Three receivers and two publishers on one topic, four messages of each sent.
+    fn ledger(pattern: Pattern) -> Ledger {
+        let extent = Extent::Time { warm_up: Duration::ZERO, measured: Duration::ZERO };
+        let mut ledger = Ledger::new(&Plan {
+            name: "test",
+            pattern,
+            receivers: 3,
+            publishers: 2,
+            topics: 1,
+            pace: Pace::Window(4),
+            extent,
+            size: SIZE,
+            binary: false,
+            tag: 9,
+        });
+        assert_eq!([ledger.send(0), ledger.send(1)], [0..4, 0..4]);
+        ledger
+    }
+
+    fn deliver(ledger: &mut Ledger, receiver: usize, publisher: usize, sequence: u64) {
+        let mut message = [0; SIZE];
+        ledger.write(Head { publisher, sequence, stamp: 0 }, &mut message);
+        ledger.deliver(Some(receiver), &message, false, 1);
+    }
+
+    /// Deliveries, outstanding, duplicated, reordered, alien.
+    fn numbers(ledger: &Ledger) -> [u64; 5] {
+        let faults = &ledger.faults;
+        let (duplicated, reordered) = (faults.duplicated, faults.reordered);
+        [ledger.deliveries, ledger.outstanding, duplicated, reordered, faults.alien]
+    }
+
+    #[test]
+    fn complete_and_in_order_is_no_fault() {
+        let mut ledger = ledger(Pattern::PubSub);
+        for sequence in 0..4 {
+            for (receiver, publisher) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)] {
+                deliver(&mut ledger, receiver, publisher, sequence);
+            }
+        }
+        assert_eq!(numbers(&ledger), [24, 0, 0, 0, 0]);
+        assert!(ledger.faults.is_none() && ledger.has_due());
+        ledger.stop();
+        assert!(ledger.is_complete());
+    }
+
+    #[test]
+    fn every_fault_is_counted_once() {
+        let mut ledger = ledger(Pattern::PubSub);
+        deliver(&mut ledger, 0, 0, 1);
+        deliver(&mut ledger, 0, 0, 0);
+        assert_eq!(numbers(&ledger), [2, 22, 0, 1, 0]);
+        deliver(&mut ledger, 0, 0, 0);
+        assert_eq!(numbers(&ledger), [2, 22, 1, 1, 0]);
+        deliver(&mut ledger, 0, 0, 4);
+        deliver(&mut ledger, 0, 2, 0);
+        ledger.deliver(Some(0), b"hello", false, 1);
+        assert_eq!(numbers(&ledger), [2, 22, 1, 1, 3], "not sent, nobody's, another's");
+        let mut message = [0; SIZE];
+        ledger.write(Head { publisher: 0, sequence: 2, stamp: 0 }, &mut message);
+        ledger.deliver(None, &message, false, 1);
+        assert_eq!(ledger.faults.alien, 4, "a publisher's socket gets nothing");
+        ledger.deliver(Some(0), &message, true, 1);
+        message[SIZE - 1] ^= 1;
+        ledger.deliver(Some(0), &message, false, 1);
+        assert_eq!((ledger.faults.mangled, ledger.faults.examples.len()), (2, EXAMPLES_MAX));
+    }
+
+    #[test]
+    fn a_bus_has_no_echo() {
+        let mut ledger = ledger(Pattern::Bus);
+        assert_eq!(ledger.outstanding, 16);
+        deliver(&mut ledger, 1, 0, 0);
+        deliver(&mut ledger, 0, 0, 0);
+        assert_eq!(numbers(&ledger), [1, 15, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_job_is_done_once_by_anybody() {
+        let mut ledger = ledger(Pattern::PushPull);
+        assert_eq!(ledger.outstanding, 8);
+        for (receiver, sequence) in [(0, 1), (1, 0), (2, 2)] {
+            deliver(&mut ledger, receiver, 0, sequence);
+        }
+        assert!(ledger.faults.is_none(), "pullers are not ordered among themselves");
+        deliver(&mut ledger, 1, 0, 2);
+        assert_eq!(numbers(&ledger), [3, 5, 1, 0, 0]);
+        deliver(&mut ledger, 0, 1, 3);
+        deliver(&mut ledger, 0, 1, 0);
+        assert_eq!(numbers(&ledger), [5, 3, 1, 1, 0]);
+    }
+}

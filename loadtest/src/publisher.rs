@@ -1,0 +1,101 @@
+//! The sending end: what is due of a publisher leaves in one write.
+
+use std::io::Error;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastwebsockets::OpCode;
+
+use crate::load::Load;
+use crate::payload::Head;
+use crate::scenario::Pace;
+use crate::timer::Timer;
+
+/// A publisher that the server keeps from sending this much is one it does not keep up with.
+const PENDING_BYTES_MAX: usize = 64 << 20;
+
+/// Sends for all publishers of `load`, at its pace, until it is stopped.
+pub(crate) async fn publish(load: Rc<Load>) {
+    let mut message = vec![0; load.plan.size];
+    match load.plan.pace {
+        Pace::Window(_) => closed_loop(&load, &mut message).await,
+        Pace::Rate(rate) => {
+            if let Err(error) = open_loop(&load, rate, &mut message).await {
+                load.failed(format!("the timer failed: {error}"));
+            }
+        }
+    }
+}
+
+/// Woken by the first window that opens, this runs behind every socket that was readable in the
+/// same turn, and finds all that opened with it.
+async fn closed_loop(load: &Rc<Load>, message: &mut [u8]) {
+    loop {
+        load.due.notified().await;
+        let now = load.now();
+        while let Some(publisher) = { load.ledger.borrow_mut().next_due() } {
+            append(load, publisher, now, message);
+            load.sender(publisher).flush();
+        }
+        load.announce(&load.ledger.borrow());
+    }
+}
+
+/// Message k is due at k / rate, from publisher k mod P, whatever became of the ones before; that
+/// time is its stamp, so waiting in this process counts as latency too.
+async fn open_loop(load: &Rc<Load>, rate: f64, message: &mut [u8]) -> Result<(), Error> {
+    let timer = Timer::new()?;
+    load.due.notified().await;
+    let (start, publishers) = (load.now(), load.plan.publishers);
+    let (mut number, mut publisher) = (0, 0);
+    loop {
+        let mut touched = 0;
+        let mut due = due_at(start, number, rate);
+        while due <= load.now() {
+            if load.ledger.borrow().is_complete() {
+                break;
+            }
+            append(load, publisher, due, message);
+            publisher = (publisher + 1) % publishers;
+            number += 1;
+            touched += 1;
+            due = due_at(start, number, rate);
+        }
+        for back in 1..=touched.min(publishers) {
+            let connection = load.sender((publisher + publishers - back) % publishers);
+            connection.flush();
+            if connection.pending_bytes() > PENDING_BYTES_MAX {
+                load.failed("the server takes messages too slowly: 64 MiB wait".to_owned());
+            }
+        }
+        let complete = {
+            let ledger = load.ledger.borrow();
+            load.announce(&ledger);
+            ledger.is_complete()
+        };
+        if complete {
+            return Ok(());
+        }
+        timer.wait(Duration::from_nanos(due.saturating_sub(load.now()))).await?;
+    }
+}
+
+/// Appends all that `publisher` may send to its connection.
+fn append(load: &Rc<Load>, publisher: usize, stamp: u64, message: &mut [u8]) {
+    let opcode = if load.plan.binary { OpCode::Binary } else { OpCode::Text };
+    let mut ledger = load.ledger.borrow_mut();
+    for sequence in ledger.send(publisher) {
+        ledger.write(Head { publisher, sequence, stamp }, message);
+        load.sender(publisher).append(opcode, message);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and exact to a nanosecond for the first hundred days"
+)]
+fn due_at(start: u64, number: u64, rate: f64) -> u64 {
+    start + (number as f64 * 1e9 / rate) as u64
+}

@@ -1,0 +1,237 @@
+//! What a subcommand means: which connections, who sends how fast, and who must get it.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use crate::cli::{Command, CommonArgs, PaceArgs};
+
+/// Which sockets, and so who must get a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// Every other peer of the topic.
+    Bus,
+    /// Every subscriber of the topic.
+    PubSub,
+    /// One puller of the topic.
+    PushPull,
+}
+
+/// When the next message may leave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// Closed loop: so many of each publisher's messages may be undelivered.
+    Window(u32),
+    /// Open loop: so many messages a second in all.
+    Rate(f64),
+}
+
+/// When it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// After exactly so many messages in all, every one measured.
+    Messages(u64),
+    /// After a time.
+    Time {
+        /// Load that is not measured.
+        warm_up: Duration,
+        /// Load that is.
+        measured: Duration,
+    },
+}
+
+/// One load: numbers only, no sockets.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Its name in the report.
+    pub(crate) name: &'static str,
+    /// Which sockets.
+    pub(crate) pattern: Pattern,
+    /// Subscribers, pullers or all peers; number i is on topic i mod `topics`.
+    pub(crate) receivers: usize,
+    /// Publishers, pushers or the first peers; number i is on topic i mod `topics`.
+    pub(crate) publishers: usize,
+    /// Topics.
+    pub(crate) topics: usize,
+    /// When the next message may leave.
+    pub(crate) pace: Pace,
+    /// When it is over.
+    pub(crate) extent: Extent,
+    /// Bytes of a message.
+    pub(crate) size: usize,
+    /// Binary frames instead of text.
+    pub(crate) binary: bool,
+    /// Random, in the topics' names and in every message, so that runs do not mix.
+    pub(crate) tag: u32,
+}
+
+impl Plan {
+    /// The load of a subcommand, or what is wrong with its numbers. For mixed, the saturated one.
+    pub(crate) fn new(command: &Command) -> Result<Self, String> {
+        let plan = match command {
+            Command::Fanout { subscribers, publishers, pace, common } => {
+                Self::paced("fanout", Pattern::PubSub, (*subscribers, *publishers), pace, common)
+            }
+            Command::Bus { peers, senders, pace, common } => {
+                Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, common)
+            }
+            Command::Pushpull { pushers, pullers, pace, common } => {
+                Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, common)
+            }
+            Command::Mixed { subscribers, window, common, .. } => {
+                let pace = Pace::Window(*window);
+                Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
+            }
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The load beside the saturated one of mixed; none for the others.
+    pub(crate) fn quiet(command: &Command) -> Option<Self> {
+        let Command::Mixed { quiet_rate, common, .. } = command else { return None };
+        Some(Self::timed("quiet", Pattern::PubSub, (1, 1), Pace::Rate(*quiet_rate), common))
+    }
+
+    /// The target of connection `number`: receivers first, then publishers with a socket of
+    /// their own.
+    pub(crate) fn path(&self, number: usize) -> String {
+        let receives = number < self.receivers;
+        let topic = if receives { number } else { number - self.receivers } % self.topics;
+        let route = match (self.pattern, receives) {
+            (Pattern::Bus, _) => "bus",
+            (Pattern::PubSub, true) => "sub",
+            (Pattern::PubSub, false) => "pub",
+            (Pattern::PushPull, true) => "pull",
+            (Pattern::PushPull, false) => "push",
+        };
+        // One segment: a broker spreads topics over its cores by the first one.
+        format!("/{route}/loadtest-{:06x}-{topic}", self.tag)
+    }
+
+    /// All connections.
+    pub(crate) fn connections(&self) -> usize {
+        match self.pattern {
+            Pattern::Bus => self.receivers,
+            Pattern::PubSub | Pattern::PushPull => self.receivers + self.publishers,
+        }
+    }
+
+    /// The connection that publisher `publisher` sends on.
+    pub(crate) fn connection_of(&self, publisher: usize) -> usize {
+        match self.pattern {
+            Pattern::Bus => publisher,
+            Pattern::PubSub | Pattern::PushPull => self.receivers + publisher,
+        }
+    }
+
+    /// How often each message of `publisher` must arrive.
+    pub(crate) fn deliveries(&self, publisher: usize) -> u32 {
+        let topic = publisher % self.topics;
+        let members = (self.receivers - topic).div_ceil(self.topics);
+        let deliveries = match self.pattern {
+            Pattern::Bus => members - 1,
+            Pattern::PubSub => members,
+            Pattern::PushPull => 1,
+        };
+        u32::try_from(deliveries).expect("the command line allows a million receivers")
+    }
+
+    /// The messages that `publisher` sends in all; the rest of an uneven division goes to the
+    /// first ones.
+    pub(crate) fn quota(&self, publisher: usize) -> u64 {
+        let Extent::Messages(messages) = self.extent else { return u64::MAX };
+        let (number, publishers) = (publisher as u64, self.publishers as u64);
+        messages / publishers + u64::from(number < messages % publishers)
+    }
+
+    fn paced(
+        name: &'static str,
+        pattern: Pattern,
+        sockets: (u32, u32),
+        args: &PaceArgs,
+        common: &CommonArgs,
+    ) -> Self {
+        let pace = args.rate.map_or(Pace::Window(args.window), Pace::Rate);
+        let mut plan = Self::timed(name, pattern, sockets, pace, common);
+        plan.topics = args.topics as usize;
+        if let Some(messages) = args.messages {
+            plan.extent = Extent::Messages(messages);
+        }
+        plan
+    }
+
+    fn timed(
+        name: &'static str,
+        pattern: Pattern,
+        (receivers, publishers): (u32, u32),
+        pace: Pace,
+        common: &CommonArgs,
+    ) -> Self {
+        Self {
+            name,
+            pattern,
+            receivers: receivers as usize,
+            publishers: publishers as usize,
+            topics: 1,
+            pace,
+            extent: Extent::Time { warm_up: common.warm_up, measured: common.seconds },
+            size: common.size,
+            binary: common.binary,
+            // The standard library's hash keys are random, and 24 bits of them do.
+            tag: u32::try_from(RandomState::new().hash_one(name) >> 40).expect("24 bits fit"),
+        }
+    }
+
+    /// Every message must have somewhere to go.
+    fn check(&self) -> Result<(), String> {
+        let (receivers, topics, publishers) = (self.receivers, self.topics, self.publishers);
+        if self.pattern == Pattern::Bus && (receivers < 2 * topics || receivers < publishers) {
+            return Err(format!(
+                "a bus has two peers a topic or more, and its senders are peers: {receivers} \
+                 peers, {topics} topics, {publishers} senders"
+            ));
+        }
+        if receivers < topics {
+            return Err(format!("{topics} topics for {receivers} receivers: one would have none"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn plan(flags: &str) -> Result<Plan, String> {
+        let words = ["loadtest"].into_iter().chain(flags.split_whitespace());
+        Plan::new(&Cli::try_parse_from(words).unwrap().scenario)
+    }
+
+    #[test]
+    fn quotas_add_up() {
+        let plan = plan("fanout --publishers 7 --messages 100").unwrap();
+        assert_eq!((0..7).map(|publisher| plan.quota(publisher)).sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn deliveries_follow_the_topics() {
+        let fanout = plan("fanout --subscribers 10 --publishers 4 --topics 4").unwrap();
+        assert_eq!([0, 1, 2, 3].map(|publisher| fanout.deliveries(publisher)), [3, 3, 2, 2]);
+        assert!(fanout.path(9).starts_with("/sub/") && fanout.path(9).ends_with("-1"));
+        assert!(fanout.path(12).starts_with("/pub/") && fanout.path(12).ends_with("-2"));
+        let bus = plan("bus --peers 10 --topics 3").unwrap();
+        assert_eq!([0, 1, 2].map(|publisher| bus.deliveries(publisher)), [3, 2, 2]);
+        assert_eq!(plan("pushpull").unwrap().deliveries(3), 1);
+    }
+
+    #[test]
+    fn every_message_has_somewhere_to_go() {
+        assert!(plan("fanout --subscribers 2 --topics 3").is_err());
+        assert!(plan("bus --peers 1").is_err());
+        assert!(plan("bus --peers 3 --topics 2").is_err());
+        assert!(plan("bus --peers 3 --senders 4").is_err());
+    }
+}

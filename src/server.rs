@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{Config, Listen};
-use crate::handover::{Inbox, Router, Shutdown};
+use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown};
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{Budget, DESCRIPTORS_RESERVED, LimitsError};
 use crate::metrics::{Counters, Metrics};
@@ -27,6 +27,8 @@ pub struct Server {
     metrics: Metrics,
     descriptors: usize,
     shutdown: Shutdown,
+    /// The clock's thread; it ends by itself when the shards have.
+    clock: Option<thread::Thread>,
     /// Told when a shard's thread has drained.
     shards: Vec<oneshot::Receiver<Remains>>,
     /// Told when an acceptor's thread has ended.
@@ -73,6 +75,7 @@ struct Ground {
     router: Router,
     metrics: Metrics,
     shutdown: Shutdown,
+    clock: Clock,
     bodies: Arc<Budget>,
     descriptors: Arc<Budget>,
     /// The first thread that cannot start says so here, the others that they did.
@@ -93,11 +96,13 @@ impl Server {
         });
         let pins = cores::plan(&config.pin, config.shards);
         let (router, inboxes) = Router::new(config.shards.get());
+        let (clock, pendulum) = Clock::new();
         let (ready, started) = mpsc::channel();
         let mut ground = Ground {
             router,
             metrics: Metrics::default(),
             shutdown: Shutdown::default(),
+            clock,
             bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
             descriptors: Arc::new(Budget::new(for_clients)),
             ready,
@@ -109,9 +114,11 @@ impl Server {
             metrics: Metrics::default(),
             descriptors,
             shutdown: ground.shutdown.clone(),
+            clock: None,
             shards: vec![],
             acceptors: vec![],
         };
+        server.clock = Some(start_clock(config, pendulum, &ground.shutdown)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
         server.metrics = ground.metrics;
@@ -147,7 +154,7 @@ impl Server {
     /// Stops accepting, delivers what was accepted, says goodbye to everybody, and returns when
     /// the last connection is gone or the time is over.
     pub async fn drain(mut self) -> Drained {
-        self.shutdown.begin();
+        self.begin_drain();
         let mut backlog_messages = 0;
         for shard in std::mem::take(&mut self.shards) {
             // a shard that panicked has ended the process
@@ -162,17 +169,38 @@ impl Server {
             backlog_messages,
         }
     }
+
+    fn begin_drain(&self) {
+        self.shutdown.begin();
+        if let Some(clock) = &self.clock {
+            clock.unpark();
+        }
+    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shutdown.begin();
+        self.begin_drain();
     }
 }
 
 fn bind(listen: &Listen, backlog: Option<u32>) -> Result<std::net::TcpListener, StartError> {
     http::bind(listen, backlog)
         .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
+}
+
+/// The clock is one thread that ticks for all shards.
+fn start_clock(
+    config: &Config,
+    pendulum: Pendulum,
+    shutdown: &Shutdown,
+) -> Result<thread::Thread, StartError> {
+    let (period, shutdown) = (shard::period(&config.limits), shutdown.clone());
+    let clock = thread::Builder::new()
+        .name("clock".to_owned())
+        .spawn(move || pendulum.swing(period, &shutdown))
+        .map_err(|source| StartError::Thread { what: "clock".to_owned(), source })?;
+    Ok(clock.thread().clone())
 }
 
 /// A shard is one thread; its number is its name and decides its CPU.
@@ -193,6 +221,7 @@ fn start_shards(
             bounds: shared.shared_with(ground.metrics.thread()),
             limits: limits.clone(),
             connections: connections.clone(),
+            clock: ground.clock.clone(),
             shutdown: ground.shutdown.clone(),
         };
         let cpu = pins.cpus[number];

@@ -94,7 +94,8 @@ impl Fanout {
     /// under the cursor.
     pub(super) fn leave(&mut self, slot: usize, members: &mut impl OwnFramesOf) {
         if self.flight.is_some() {
-            self.members[slot].id = GONE;
+            // nothing was ever published since then, so the batch in flight is not for it either
+            self.members[slot] = Member { id: GONE, sent: false, since: u64::MAX };
             self.gone += 1;
             return;
         }
@@ -150,39 +151,24 @@ impl Fanout {
         pool: &mut Pool,
         receivers: &mut impl Receivers,
     ) -> (usize, bool) {
-        let mut written = 0;
         if self.flight.is_none() && !self.seal() {
             return (0, true);
         }
         let Some(flight) = &mut self.flight else { return (0, true) };
-        let length = flight.batch.len();
-        let end = flight.start + length as u64;
-        while written < writes && flight.next < self.members.len() {
-            let member = &mut self.members[flight.next];
-            flight.next += 1;
-            if member.id == GONE {
-                continue;
+        let (mut written, mut seen) = (0, 0);
+        for member in &mut self.members[flight.next..] {
+            if written == writes {
+                break;
             }
+            seen += 1;
             if member.since <= flight.start && !member.sent {
-                let whole = 0..length;
-                receivers.fan_out(member.id, &flight.batch, std::slice::from_ref(&whole));
+                receivers.fan_out_whole(member.id, &flight.batch);
                 written += 1;
-                continue;
-            }
-            let mut runs = SmallVec::new();
-            let from = member.since.clamp(flight.start, end);
-            if member.sent {
-                let own = members.own_frames(member.id);
-                own.runs(from, flight.start..end, &mut runs);
-                member.sent = !own.0.is_empty();
-            } else if from < end {
-                runs.push(offset(from, flight.start)..length);
-            }
-            if !runs.is_empty() {
-                receivers.fan_out(member.id, &flight.batch, &runs);
-                written += 1;
+            } else if member.id != GONE {
+                written += usize::from(member.take_part(flight, members, receivers));
             }
         }
+        flight.next += seen;
         if flight.next < self.members.len() {
             return (written, false);
         }
@@ -216,6 +202,34 @@ impl Fanout {
         for (slot, member) in self.members.iter().enumerate() {
             members.moved(member.id, slot);
         }
+    }
+}
+
+impl Member {
+    /// Gives the member what of the batch is for it; whether there was any.
+    #[cold]
+    fn take_part(
+        &mut self,
+        flight: &Flight,
+        members: &mut impl OwnFramesOf,
+        receivers: &mut impl Receivers,
+    ) -> bool {
+        let length = flight.batch.len();
+        let end = flight.start + length as u64;
+        let from = self.since.clamp(flight.start, end);
+        let mut runs = SmallVec::new();
+        if self.sent {
+            let own = members.own_frames(self.id);
+            own.runs(from, flight.start..end, &mut runs);
+            self.sent = !own.0.is_empty();
+        } else if from < end {
+            runs.push(offset(from, flight.start)..length);
+        }
+        if runs.is_empty() {
+            return false;
+        }
+        receivers.fan_out(self.id, &flight.batch, &runs);
+        true
     }
 }
 

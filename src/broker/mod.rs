@@ -83,6 +83,12 @@ pub trait Receivers {
     /// One member gets these ranges of a batch. All of them begin and end with a frame.
     fn fan_out(&mut self, member: MemberId, batch: &Batch, runs: &[Range<usize>]);
 
+    /// One member gets all of a batch: the usual case, and the hot path.
+    fn fan_out_whole(&mut self, member: MemberId, batch: &Batch) {
+        let whole = 0..batch.len();
+        self.fan_out(member, batch, std::slice::from_ref(&whole));
+    }
+
     /// A puller gets jobs, whole frames.
     fn jobs(&mut self, puller: MemberId, frames: Vec<u8>) -> Taken;
 }
@@ -418,11 +424,13 @@ impl Broker {
             Job::PubSub(id) => (&mut self.pubsub.topics, id),
             Job::Puller(id) => {
                 self.pushpull.deliver(id, members, bounds, turn, receivers);
+                bounds.counters.batches_out.add(1);
                 return (1, true);
             }
         };
         let fanout = &mut tree[id];
         let (written, finished) = fanout.flush(writes, members, &mut turn.pool, receivers);
+        bounds.counters.batches_out.add(written as u64);
         if finished {
             fanout.queued = false;
             release(tree, id, bounds);

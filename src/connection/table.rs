@@ -322,16 +322,19 @@ impl Writers {
 
 impl Receivers for Writers {
     #[inline]
+    fn fan_out_whole(&mut self, member: MemberId, batch: &Batch) {
+        let (writer, ground) = self.of(member);
+        writer.fan_out_whole(batch, ground);
+    }
+
     fn fan_out(&mut self, member: MemberId, batch: &Batch, runs: &[Range<usize>]) {
         let (writer, ground) = self.of(member);
         writer.fan_out(batch, runs, ground);
-        ground.counters.batches_out.add(1);
     }
 
     #[inline]
     fn jobs(&mut self, puller: MemberId, frames: Vec<u8>) -> Taken {
         let (writer, ground) = self.of(puller);
-        ground.counters.batches_out.add(1);
         writer.jobs(frames, ground)
     }
 }

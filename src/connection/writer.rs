@@ -3,8 +3,12 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::slice;
 use std::task::{Context, Waker};
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+use tokio::io::Interest;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::keepalive::Life;
@@ -94,40 +98,80 @@ impl Writer {
         }
     }
 
-    /// Gives it the runs of a batch: one write if nothing is queued before them.
+    /// Gives it a whole batch: one write if nothing is queued before it.
     #[inline]
+    pub(super) fn fan_out_whole(&mut self, batch: &Batch, ground: &Ground) {
+        if self.ending.is_some() || !self.outbound.is_empty() {
+            let whole = 0..batch.len();
+            return self.fan_out(batch, slice::from_ref(&whole), ground);
+        }
+        self.life.sent = ground.now;
+        let sent = self.send(batch);
+        if let Ok(bytes) = sent
+            && bytes == batch.len()
+        {
+            return self.wrote(bytes, ground);
+        }
+        let whole = 0..batch.len();
+        self.keep_rest(batch, slice::from_ref(&whole), sent, ground);
+    }
+
+    /// Gives it the runs of a batch: one write if nothing is queued before them.
     pub(super) fn fan_out(&mut self, batch: &Batch, runs: &[Range<usize>], ground: &Ground) {
         if self.ending.is_some() {
             return;
         }
         self.life.sent = ground.now;
-        let mut written = 0;
-        if self.outbound.is_empty() {
-            let (result, total) = match runs {
-                [run] => (self.half.try_write(&batch[run.clone()]), run.len()),
-                runs => (self.write_runs(batch, runs), runs.iter().map(Range::len).sum()),
-            };
-            match result {
-                Ok(bytes) => {
-                    self.wrote(bytes, ground);
-                    if bytes == total {
-                        return;
-                    }
-                    written = bytes;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return self.end(Ending::Drop),
-            }
+        if !self.outbound.is_empty() {
+            return self.queue(batch, runs, 0, ground);
         }
-        self.queue(batch, runs, written, ground);
+        let sent = match runs {
+            [run] => self.send(&batch[run.clone()]),
+            runs => self.send_runs(batch, runs),
+        };
+        self.keep_rest(batch, runs, sent, ground);
+    }
+
+    /// Queues what a write of runs left over.
+    fn keep_rest(
+        &mut self,
+        batch: &Batch,
+        runs: &[Range<usize>],
+        sent: io::Result<usize>,
+        ground: &Ground,
+    ) {
+        let written = match sent {
+            Ok(bytes) => {
+                self.wrote(bytes, ground);
+                bytes
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return self.end(Ending::Drop),
+        };
+        if written < runs.iter().map(Range::len).sum() {
+            self.queue(batch, runs, written, ground);
+        }
+    }
+
+    /// One write, straight to the kernel: libc's `send` is a cancellation point, and tokio first
+    /// asks whether the socket was writable, which together costs as much as all the rest of a
+    /// delivery. Only when the socket is full tokio is told, by trying once more through it.
+    #[inline]
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let stream = self.half.as_ref();
+        match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
+            Err(Errno::AGAIN) => stream.try_io(Interest::WRITABLE, || {
+                Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
+            }),
+            result => Ok(result?),
+        }
     }
 
     /// The runs of a batch in one write: vectored, or copied when there are very many.
-    #[cold]
-    fn write_runs(&self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
+    fn send_runs(&self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
         if runs.len() > WRITE_PIECES_MAX {
             let copy: Vec<u8> = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
-            return self.half.try_write(&copy);
+            return self.send(&copy);
         }
         let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
         for (slice, run) in slices.iter_mut().zip(runs) {
@@ -162,7 +206,7 @@ impl Writer {
         let mut written = 0;
         if self.outbound.is_empty() && self.ending.is_none() {
             self.life.sent = ground.now;
-            match self.half.try_write(&frames) {
+            match self.send(&frames) {
                 Ok(bytes) => {
                     self.wrote(bytes, ground);
                     if bytes == frames.len() {
@@ -189,7 +233,7 @@ impl Writer {
         frame::append(&mut bytes, op_code, payload);
         let mut written = 0;
         if self.outbound.is_empty() {
-            match self.half.try_write(&bytes) {
+            match self.send(&bytes) {
                 Ok(count) => {
                     self.wrote(count, ground);
                     written = count;

@@ -1,24 +1,23 @@
 //! The end of a shard: what was accepted is delivered, then everybody is told goodbye, in steps.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep};
-
-use super::{Remains, inbox};
+use super::{Remains, Shard, inbox};
 use crate::connection::Home;
 use crate::handover::Inbox;
-use crate::limits::{DRAIN_CLOSES_PER_SECOND_MIN, Limits};
+use crate::limits::DRAIN_CLOSES_PER_SECOND_MIN;
 
-/// How often the drain looks who can go.
+/// How often the clock ticks in a drain, at least.
 const STEP: Duration = Duration::from_millis(10);
 /// How long tasks that were cut get to leave their topics.
 const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Drains until the last connection is gone or the time is over.
-pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, limits: &Limits) -> Remains {
+pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -> Remains {
+    let home = &shard.home;
     let begin = Instant::now();
-    let deadline = begin + limits.drain_max;
+    let deadline = begin + drain_max;
     let total = {
         let mut table = home.table.borrow_mut();
         table.draining = true;
@@ -27,23 +26,23 @@ pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, limits: &
     };
     let (mut from, mut parted) = (0, 0);
     while Instant::now() < deadline {
-        inbox::refuse_all(number, inbox, home);
+        inbox::refuse_all(shard, inbox);
         if home.table.borrow().connections() == 0 {
             break;
         }
-        let due = due(begin.elapsed(), total, limits.drain_max).saturating_sub(parted);
+        let due = due(begin.elapsed(), total, drain_max).saturating_sub(parted);
         let (next, count) = part(home, from, due);
         (from, parted) = (next, parted + count);
-        sleep(STEP).await;
+        shard.clock.tick().await;
     }
     if home.table.borrow().connections() > 0 {
         home.table.borrow_mut().cut();
         let limit = Instant::now() + CUT_WAIT_MAX;
         while home.table.borrow().connections() > 0 && Instant::now() < limit {
-            sleep(STEP).await;
+            shard.clock.tick().await;
         }
     }
-    remains(number, home)
+    remains(shard)
 }
 
 /// Says goodbye to some of those who have got everything; nobody has while batches are given out.
@@ -63,12 +62,12 @@ fn due(elapsed: Duration, total: usize, drain_max: Duration) -> usize {
 }
 
 /// What nobody pulled is lost with the process: it is said, topic by topic.
-fn remains(number: usize, home: &Rc<Home>) -> Remains {
-    let table = home.table.borrow();
+fn remains(shard: &Shard) -> Remains {
+    let table = shard.home.table.borrow();
     let mut remains = Remains::default();
     for (topic, jobs, bytes) in table.broker.backlogs() {
         let topic = topic.escape_debug();
-        tracing::warn!(shard = number, %topic, jobs, bytes, "jobs left without a puller");
+        tracing::warn!(shard = shard.number, %topic, jobs, bytes, "jobs left without a puller");
         remains.backlog_messages += jobs as u64;
     }
     remains

@@ -6,25 +6,21 @@ use std::net::TcpStream;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
 use tokio::task::{spawn_local, yield_now};
-use tokio::time::{Instant, sleep, timeout};
 
-use super::guard;
+use super::{Shard, guard};
 use crate::broker::{NoRoom, Ticket};
 use crate::connection::{Home, open};
-use crate::handover::{Arrival, Handshake, Inbox, Post, Shutdown};
+use crate::handover::{Arrival, Clock, Handshake, Inbox, Post};
 use crate::limits::{INBOX_TURN_MAX, LINGER_MAX, POST_WAIT_MAX};
 use crate::refusal::Refusal;
 
-/// A POST that waits for a budget which other topics use up looks again this often.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
 /// Takes arrivals until the drain begins.
-pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, shutdown: &Shutdown) {
-    let mut begun = pin!(shutdown.begun());
+pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox) {
+    let mut begun = pin!(shard.shutdown.begun());
     loop {
         tokio::select! {
             () = inbox.arrived() => {}
@@ -33,8 +29,8 @@ pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, shutdown:
         let mut taken = 0;
         while let Some(arrival) = inbox.next() {
             match arrival {
-                Arrival::Connection(handshake) => join(number, home, *handshake),
-                Arrival::Message(post) => publish(number, home, *post, shutdown),
+                Arrival::Connection(handshake) => join(shard, *handshake),
+                Arrival::Message(post) => publish(shard, *post),
             }
             taken += 1;
             if taken % INBOX_TURN_MAX == 0 {
@@ -45,84 +41,91 @@ pub(super) async fn run(number: usize, inbox: &Inbox, home: &Rc<Home>, shutdown:
 }
 
 /// Answers what still arrives once the drain has begun.
-pub(super) fn refuse_all(number: usize, inbox: &Inbox, home: &Rc<Home>) {
+pub(super) fn refuse_all(shard: &Rc<Shard>, inbox: &Inbox) {
     while let Some(arrival) = inbox.next() {
         match arrival {
-            Arrival::Connection(handshake) => join(number, home, *handshake),
+            Arrival::Connection(handshake) => join(shard, *handshake),
             Arrival::Message(post) => answer(*post, Err(Refusal::draining())),
         }
     }
 }
 
-fn join(number: usize, home: &Rc<Home>, handshake: Handshake) {
+fn join(shard: &Rc<Shard>, handshake: Handshake) {
+    let Shard { number, home, clock, .. } = &**shard;
     match open(home, handshake) {
         Ok(Some(connection)) => {
-            spawn_local(guard::connection(number, Rc::clone(home), connection));
+            spawn_local(guard::connection(*number, Rc::clone(home), connection));
         }
         Ok(None) => {}
         Err(refused) => {
             home.table.borrow().counters().refusals.add(1);
-            spawn_local(turn_away(refused.socket, refused.refusal.response(refused.json)));
+            let response = refused.refusal.response(refused.json);
+            spawn_local(turn_away(refused.socket, response, clock.clone()));
         }
     }
 }
 
 /// Says no on a socket that is not a connection, and lingers so that the answer survives.
-async fn turn_away(mut socket: TcpStream, response: Vec<u8>) {
+async fn turn_away(mut socket: TcpStream, response: Vec<u8>, clock: Clock) {
     // an empty socket takes a short answer or is gone; there is nobody to tell then
     if socket.write_all(&response).is_err() || socket.shutdown(std::net::Shutdown::Write).is_err() {
         return;
     }
     let Ok(mut stream) = tokio::net::TcpStream::from_std(socket) else { return };
     let mut dropped = [0; 512];
-    let rest = async { while stream.read(&mut dropped).await.is_ok_and(|count| count > 0) {} };
-    if timeout(LINGER_MAX, rest).await.is_err() {
-        tracing::debug!("a refused client kept sending");
+    let deadline = Instant::now() + LINGER_MAX;
+    while Instant::now() < deadline {
+        tokio::select! {
+            read = stream.read(&mut dropped) => {
+                if !read.is_ok_and(|count| count > 0) {
+                    return;
+                }
+            }
+            _ = clock.tick() => {}
+        }
     }
 }
 
-fn publish(number: usize, home: &Rc<Home>, post: Post, shutdown: &Shutdown) {
-    let table = &mut *home.table.borrow_mut();
-    let Post { pattern, topic, kind, body, .. } = &post;
-    let outcome = table.broker.post(*pattern, topic, *kind, body);
-    table.poke();
-    match outcome {
+fn publish(shard: &Rc<Shard>, post: Post) {
+    match attempt(&shard.home, &post) {
         Ok(Ok(())) => answer(post, Ok(())),
         Ok(Err(_)) => {
-            let waiting = wait_for_room(Rc::clone(home), post, shutdown.clone());
-            spawn_local(guard::essential(number, "waiting POST", waiting));
+            let waiting = wait_for_room(Rc::clone(shard), post);
+            spawn_local(guard::essential(shard.number, "waiting POST", waiting));
         }
-        Err(_) => {
-            table.counters().topics_full.add(1);
-            answer(post, Err(Refusal::topics_full()));
-        }
+        Err(refusal) => answer(post, Err(refusal)),
     }
+}
+
+/// Publishes if there is room; otherwise says where to wait for it.
+fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
+    let table = &mut *home.table.borrow_mut();
+    let Post { pattern, topic, kind, body, .. } = post;
+    let outcome = table.broker.post(*pattern, topic, *kind, body);
+    table.poke();
+    outcome.map_err(|_| {
+        table.counters().topics_full.add(1);
+        Refusal::topics_full()
+    })
 }
 
 /// A POST whose topic is full waits a while, like a publisher that is not read.
-async fn wait_for_room(home: Rc<Home>, post: Post, shutdown: Shutdown) {
+async fn wait_for_room(shard: Rc<Shard>, post: Post) {
     let deadline = Instant::now() + POST_WAIT_MAX;
-    let mut begun = pin!(shutdown.begun());
+    let mut begun = pin!(shard.shutdown.begun());
     loop {
-        let Post { pattern, topic, kind, body, .. } = &post;
-        let outcome = {
-            let table = &mut *home.table.borrow_mut();
-            let outcome = table.broker.post(*pattern, topic, *kind, body);
-            table.poke();
-            outcome
-        };
-        let no_room = match outcome {
+        let no_room = match attempt(&shard.home, &post) {
             Ok(Ok(())) => return answer(post, Ok(())),
             Ok(Err(no_room)) => no_room,
-            Err(_) => return answer(post, Err(Refusal::topics_full())),
+            Err(refusal) => return answer(post, Err(refusal)),
         };
         if Instant::now() >= deadline {
-            return answer(post, Err(full(no_room, &home)));
+            return answer(post, Err(full(no_room, &shard.home)));
         }
-        let look_again = sleep(LOOK_AGAIN.min(deadline - Instant::now()));
         tokio::select! {
-            () = room(&home, no_room) => {}
-            () = look_again => {}
+            () = room(&shard.home, no_room) => {}
+            // a budget that other topics use up may have room by now
+            _ = shard.clock.tick() => {}
             () = &mut begun => return answer(post, Err(Refusal::draining())),
         }
     }

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::spawn_local;
 
+pub(crate) use self::sweep::period;
 use crate::broker::Bounds;
 use crate::connection::{Home, Table};
-use crate::handover::{Inbox, Shutdown};
+use crate::handover::{Clock, Inbox, Shutdown};
 use crate::limits::{Budget, Limits};
 
 /// What a shard is made of, put together by the server and sent to the shard's thread.
@@ -31,11 +32,25 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     /// `--clients`, of all shards together.
     pub(crate) connections: Option<Arc<Budget>>,
-    /// Tells the end of the inbox's patience.
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Tells that the drain begins.
     pub(crate) shutdown: Shutdown,
 }
 
-/// Topics whose jobs nobody pulled before the broker ended.
+/// What the tasks of one shard share.
+struct Shard {
+    /// Its number, for logs.
+    number: usize,
+    /// Its topics and connections.
+    home: Rc<Home>,
+    /// The time.
+    clock: Clock,
+    /// Tells that the drain begins.
+    shutdown: Shutdown,
+}
+
+/// What nobody pulled before the broker ended.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Remains {
     /// Jobs left in backlogs.
@@ -44,18 +59,17 @@ pub(crate) struct Remains {
 
 /// Runs a shard on this thread until it has drained. `ready` is called once it runs.
 pub(crate) fn run(plan: Plan, ready: impl FnOnce()) -> io::Result<Remains> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    // no timer: the clock ticks for all shards
+    let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
     Ok(runtime.block_on(async move {
         ready();
-        let Plan { number, inbox, bounds, limits, connections, shutdown } = plan;
+        let Plan { number, inbox, bounds, limits, connections, clock, shutdown } = plan;
         let home = Home::new(Table::new(bounds, &limits, connections), &limits);
-        spawn_local(guard::essential(number, "flusher", flusher::run(Rc::clone(&home))));
-        spawn_local(guard::essential(
-            number,
-            "sweep",
-            sweep::run(Rc::clone(&home), limits.clone()),
-        ));
-        inbox::run(number, &inbox, &home, &shutdown).await;
-        drain::run(number, &inbox, &home, &limits).await
+        let shard = Rc::new(Shard { number, home, clock, shutdown });
+        let flusher = flusher::run(Rc::clone(&shard.home));
+        spawn_local(guard::essential(number, "flusher", flusher));
+        spawn_local(guard::essential(number, "sweep", sweep::run(Rc::clone(&shard))));
+        inbox::run(&shard, &inbox).await;
+        drain::run(&shard, &inbox, limits.drain_max).await
     }))
 }

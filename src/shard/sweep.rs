@@ -1,29 +1,23 @@
-//! Looks at the deadlines of all connections of a shard, again and again: one timer for all.
+//! Looks at the deadlines of all connections of a shard, at every tick of the clock.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval};
 
-use crate::connection::Home;
+use super::Shard;
 use crate::limits::{Limits, SWEEP_INTERVAL_MAX, SWEEP_TURN_MAX};
 
 /// Shortest time between two sweeps, however short the timeouts are.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 /// Runs for as long as its shard.
-pub(super) async fn run(home: Rc<Home>, limits: Limits) {
-    let begin = Instant::now();
-    let mut ticks = interval(period(&limits));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+pub(super) async fn run(shard: Rc<Shard>) {
     loop {
-        ticks.tick().await;
-        let now = u64::try_from(begin.elapsed().as_millis()).expect("a shard is not that old");
+        let now = shard.clock.tick().await;
         let mut next = Some(0);
         while let Some(from) = next {
-            next = home.table.borrow_mut().sweep(now, from, SWEEP_TURN_MAX);
-            home.table.borrow_mut().poke();
+            next = sweep(&shard, now, from);
             if next.is_some() {
                 yield_now().await;
             }
@@ -31,8 +25,15 @@ pub(super) async fn run(home: Rc<Home>, limits: Limits) {
     }
 }
 
-/// A quarter of the shortest timeout, so that none is late by more than that.
-fn period(limits: &Limits) -> Duration {
+fn sweep(shard: &Shard, now: u64, from: usize) -> Option<usize> {
+    let table = &mut *shard.home.table.borrow_mut();
+    let next = table.sweep(now, from, SWEEP_TURN_MAX);
+    table.poke();
+    next
+}
+
+/// Time between two sweeps: a quarter of the shortest timeout, so that none is late by more.
+pub(crate) fn period(limits: &Limits) -> Duration {
     let timeouts = [
         limits.ping_interval,
         Some(limits.pong_wait_max),

@@ -1,69 +1,17 @@
-//! Crossing between threads: the only place where threads meet.
-//!
-//! An acceptor sends an [`Arrival`] to the inbox of a topic's home shard: a crossbeam channel,
-//! bounded in entries and in bytes, with a flag that says whether the shard must be woken.
+//! Where arrivals land: one bounded inbox per shard, and the way into each of them.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ahash::RandomState;
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
+use super::Arrival;
+use crate::broker::Pattern;
 use crate::broker::topic::Topic;
-use crate::broker::{Kind, Pattern, Role};
-use crate::limits::{Budget, INBOX_BYTES_MAX, INBOX_ENTRIES_MAX};
-use crate::refusal::Refusal;
-
-/// What crosses to a shard.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    /// A socket whose handshake was checked and not yet answered.
-    Connection(Box<Handshake>),
-    /// The body of a POST.
-    Message(Box<Post>),
-}
-
-/// A checked handshake: the shard joins the topic, then writes the 101.
-#[derive(Debug)]
-pub(crate) struct Handshake {
-    /// The socket, known to no runtime, with nothing unwritten.
-    pub(crate) socket: TcpStream,
-    /// What the client sent behind its handshake.
-    pub(crate) left_over: Bytes,
-    /// Whose descriptor the socket is; gives it back when dropped.
-    pub(crate) descriptor: Descriptor,
-    /// The peer, for logs.
-    pub(crate) peer: SocketAddr,
-    /// What the socket is on its topic.
-    pub(crate) role: Role,
-    /// Its topic.
-    pub(crate) topic: Topic,
-    /// A bus peer that wants its own messages too.
-    pub(crate) echo: bool,
-    /// The value of `Sec-WebSocket-Accept` (RFC 6455 4.2.2).
-    pub(crate) accept: String,
-    /// Whether a refusal should be JSON.
-    pub(crate) json: bool,
-}
-
-/// The body of a POST on its way to its topic.
-#[derive(Debug)]
-pub(crate) struct Post {
-    /// `/bus`, `/pub` or `/push`.
-    pub(crate) pattern: Pattern,
-    /// The topic.
-    pub(crate) topic: Topic,
-    /// Text or binary.
-    pub(crate) kind: Kind,
-    /// The payload.
-    pub(crate) body: Bytes,
-    /// Told once the message is in the topic's hands, or why it is not.
-    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
-}
+use crate::limits::{INBOX_BYTES_MAX, INBOX_ENTRIES_MAX};
 
 /// The way to every shard.
 #[derive(Debug, Clone)]
@@ -172,61 +120,5 @@ impl Inbox {
         let arrival = self.receiver.try_recv().ok()?;
         self.gate.bytes.fetch_sub(arrival.bytes(), Ordering::Relaxed);
         Some(arrival)
-    }
-}
-
-impl Arrival {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Message(post) => post.body.len(),
-            Self::Connection(handshake) => handshake.left_over.len(),
-        }
-    }
-}
-
-/// One of the descriptors that clients may use; given back when dropped, on whatever thread.
-#[derive(Debug)]
-pub(crate) struct Descriptor(Arc<Budget>);
-
-impl Descriptor {
-    /// Takes one, if there is one left.
-    pub(crate) fn take(budget: &Arc<Budget>) -> Option<Self> {
-        budget.take(1).then(|| Self(Arc::clone(budget)))
-    }
-}
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        self.0.give(1);
-    }
-}
-
-/// Tells every thread that the broker drains, or that it must end at once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shutdown {
-    draining: Arc<AtomicBool>,
-    notify: Arc<Notify>,
-}
-
-impl Shutdown {
-    /// Begins the drain. Later calls change nothing.
-    pub(crate) fn begin(&self) {
-        self.draining.store(true, Ordering::Release);
-        self.notify.notify_waiters();
-    }
-
-    /// Whether the drain has begun.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
-    }
-
-    /// Waits for the drain to begin.
-    pub(crate) async fn begun(&self) {
-        let notified = self.notify.notified();
-        tokio::pin!(notified);
-        notified.as_mut().enable();
-        if !self.has_begun() {
-            notified.await;
-        }
     }
 }

@@ -1,0 +1,63 @@
+//! The time of all shards: one thread that ticks for them.
+//!
+//! A runtime with a timer of its own looks at the clock before and after every wait for events,
+//! which costs a shard more than all its deadlines are worth. So shards have no timers: they are
+//! told the time twice a second, or more often where a setting asks for it.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::Shutdown;
+
+/// Time between two ticks while the broker drains.
+const DRAIN_PERIOD: Duration = Duration::from_millis(10);
+
+/// What the shards see.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock(Arc<Dial>);
+
+/// What the clock's thread moves. It ends when nobody looks any more.
+#[derive(Debug)]
+pub(crate) struct Pendulum(Weak<Dial>);
+
+#[derive(Debug)]
+struct Dial {
+    begin: Instant,
+    tick: Notify,
+}
+
+impl Clock {
+    /// A clock that stands until its pendulum swings.
+    pub(crate) fn new() -> (Self, Pendulum) {
+        let dial = Arc::new(Dial { begin: Instant::now(), tick: Notify::new() });
+        let pendulum = Pendulum(Arc::downgrade(&dial));
+        (Self(dial), pendulum)
+    }
+
+    /// Waits for the next tick; milliseconds since the broker began.
+    pub(crate) async fn tick(&self) -> u64 {
+        self.0.tick.notified().await;
+        self.now()
+    }
+
+    /// Milliseconds since the broker began.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.0.begin.elapsed().as_millis()).expect("no broker is that old")
+    }
+}
+
+impl Pendulum {
+    /// Ticks every `period` until all clocks are gone. Whoever begins the drain unparks this
+    /// thread, so that it sees it at once.
+    pub(crate) fn swing(&self, period: Duration, shutdown: &Shutdown) {
+        while let Some(dial) = self.0.upgrade() {
+            dial.tick.notify_waiters();
+            drop(dial);
+            let drains = shutdown.has_begun();
+            thread::park_timeout(if drains { DRAIN_PERIOD.min(period) } else { period });
+        }
+    }
+}

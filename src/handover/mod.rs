@@ -1,0 +1,95 @@
+//! Crossing between threads: the only place where threads meet.
+//!
+//! An acceptor sends an [`Arrival`] to the inbox of a topic's home shard: a crossbeam channel,
+//! bounded in entries and in bytes, with a flag that says whether the shard must be woken.
+
+mod clock;
+mod inbox;
+mod shutdown;
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+pub(crate) use self::clock::{Clock, Pendulum};
+pub(crate) use self::inbox::{Inbox, InboxFull, Router};
+pub(crate) use self::shutdown::Shutdown;
+use crate::broker::topic::Topic;
+use crate::broker::{Kind, Pattern, Role};
+use crate::limits::Budget;
+use crate::refusal::Refusal;
+
+/// What crosses to a shard.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A socket whose handshake was checked and not yet answered.
+    Connection(Box<Handshake>),
+    /// The body of a POST.
+    Message(Box<Post>),
+}
+
+/// A checked handshake: the shard joins the topic, then writes the 101.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    /// The socket, known to no runtime, with nothing unwritten.
+    pub(crate) socket: TcpStream,
+    /// What the client sent behind its handshake.
+    pub(crate) left_over: Bytes,
+    /// Whose descriptor the socket is; gives it back when dropped.
+    pub(crate) descriptor: Descriptor,
+    /// The peer, for logs.
+    pub(crate) peer: SocketAddr,
+    /// What the socket is on its topic.
+    pub(crate) role: Role,
+    /// Its topic.
+    pub(crate) topic: Topic,
+    /// A bus peer that wants its own messages too.
+    pub(crate) echo: bool,
+    /// The value of `Sec-WebSocket-Accept` (RFC 6455 4.2.2).
+    pub(crate) accept: String,
+    /// Whether a refusal should be JSON.
+    pub(crate) json: bool,
+}
+
+/// The body of a POST on its way to its topic.
+#[derive(Debug)]
+pub(crate) struct Post {
+    /// `/bus`, `/pub` or `/push`.
+    pub(crate) pattern: Pattern,
+    /// The topic.
+    pub(crate) topic: Topic,
+    /// Text or binary.
+    pub(crate) kind: Kind,
+    /// The payload.
+    pub(crate) body: Bytes,
+    /// Told once the message is in the topic's hands, or why it is not.
+    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
+}
+
+impl Arrival {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(post) => post.body.len(),
+            Self::Connection(handshake) => handshake.left_over.len(),
+        }
+    }
+}
+
+/// One of the descriptors that clients may use; given back when dropped, on whatever thread.
+#[derive(Debug)]
+pub(crate) struct Descriptor(Arc<Budget>);
+
+impl Descriptor {
+    /// Takes one, if there is one left.
+    pub(crate) fn take(budget: &Arc<Budget>) -> Option<Self> {
+        budget.take(1).then(|| Self(Arc::clone(budget)))
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        self.0.give(1);
+    }
+}

@@ -7,11 +7,14 @@ mod table;
 mod writer;
 
 use std::cell::RefCell;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncWrite, Interest};
 use tokio::net::tcp::OwnedReadHalf;
 
 pub(crate) use self::open::open;
@@ -48,6 +51,11 @@ impl Home {
 /// One WebSocket's task. It alone leaves the topic, whoever decided that it ends.
 pub(crate) struct Connection {
     home: Rc<Home>,
+    line: Line,
+}
+
+/// What a connection has for itself.
+struct Line {
     id: MemberId,
     half: OwnedReadHalf,
     reader: Reader,
@@ -90,12 +98,10 @@ impl Future for Connection {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        let home = Rc::clone(&this.home);
+        let Self { home, line } = self.get_mut();
         let table = &mut *home.table.borrow_mut();
-        table.writers.of(this.id).0.belongs_to(cx);
-        while !matches!(this.phase, Phase::Gone) {
-            if let Turn::Waits = this.turn(table, &home, cx) {
+        while !matches!(line.phase, Phase::Gone) {
+            if let Turn::Waits = line.turn(table, home, cx) {
                 table.poke();
                 return Poll::Pending;
             }
@@ -105,13 +111,15 @@ impl Future for Connection {
     }
 }
 
-impl Connection {
+impl Line {
     fn turn(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
-        if let Some(ending) = table.writers.of(self.id).0.ending.take() {
+        let (writer, _) = table.writers.of(self.id);
+        writer.belongs_to(cx);
+        if let Some(ending) = writer.ending.take() {
             self.end(table, *ending);
             return Turn::Again;
         }
-        if !self.write(table, cx) {
+        if !writer.outbound.is_empty() && !self.write(table, cx) {
             self.end(table, Ending::Drop);
             return Turn::Again;
         }
@@ -129,7 +137,7 @@ impl Connection {
                     *shut = true;
                 }
                 if !*end_of_input {
-                    match discard(&mut self.half, home, cx) {
+                    match discard(&self.half, home, cx) {
                         Poll::Ready(()) => *end_of_input = true,
                         Poll::Pending => return Turn::Waits,
                     }
@@ -148,9 +156,6 @@ impl Connection {
     /// Writes what waits, as far as the socket takes it; false when the socket is gone.
     fn write(&mut self, table: &mut Table, cx: &mut Context<'_>) -> bool {
         let (writer, ground) = table.writers.of(self.id);
-        if writer.outbound.is_empty() {
-            return true;
-        }
         let before = writer.outbound.bytes();
         while !writer.outbound.is_empty() {
             match self.half.as_ref().poll_write_ready(cx) {
@@ -174,19 +179,20 @@ impl Connection {
         let scratch = &mut *home.scratch.borrow_mut();
         for _ in 0..READS_PER_TURN_MAX {
             let kept = self.reader.kept_in_front();
-            let mut buffer = ReadBuf::new(&mut scratch[kept..]);
-            let result = match Pin::new(&mut self.half).poll_read(cx, &mut buffer) {
+            let received = match receive(&self.half, &mut scratch[kept..], cx) {
                 Poll::Pending => return Turn::Waits,
-                Poll::Ready(result) => result,
+                Poll::Ready(received) => received,
             };
-            let count = buffer.filled().len();
-            if result.is_err() || count == 0 {
+            let Some(Received { count, is_last }) = received else {
                 self.end(table, Ending::Drop);
                 return Turn::Again;
-            }
+            };
             if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
                 self.halt(table, halt, cx);
                 return Turn::Again;
+            }
+            if is_last && self.half.as_ref().poll_read_ready(cx).is_pending() {
+                return Turn::Waits;
             }
         }
         cx.waker().wake_by_ref();
@@ -305,26 +311,66 @@ impl Connection {
 impl Drop for Connection {
     /// A task that panicked or was cut short leaves no trace in the table.
     fn drop(&mut self) {
-        if matches!(self.phase, Phase::Gone) {
+        let Self { home, line } = self;
+        if matches!(line.phase, Phase::Gone) {
             return;
         }
-        let home = Rc::clone(&self.home);
         if let Ok(mut table) = home.table.try_borrow_mut() {
-            self.end(&mut table, Ending::Reset);
+            line.end(&mut table, Ending::Reset);
+            line.leave(&mut table);
             table.poke();
         }
     }
 }
 
+/// What one `recv` brought.
+struct Received {
+    /// Bytes, at least one.
+    count: usize,
+    /// The socket is empty now.
+    is_last: bool,
+}
+
+/// One `recv`, straight to the kernel as in `Writer::send`. A short read means that the socket is
+/// empty: tokio is told so instead of asking the kernel a second time. `None` is the end of input
+/// or an error.
+fn receive(
+    half: &OwnedReadHalf,
+    buffer: &mut [u8],
+    cx: &mut Context<'_>,
+) -> Poll<Option<Received>> {
+    let stream = half.as_ref();
+    loop {
+        let mut result = Err(Errno::AGAIN);
+        let seen = stream.try_io(Interest::READABLE, || {
+            result = rustix::net::recv(stream, &mut *buffer, RecvFlags::empty());
+            match result {
+                Ok((count, _)) if count == buffer.len() => Ok(()),
+                // the end of input stays readable
+                Ok((0, _)) => Ok(()),
+                _ => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        return Poll::Ready(match result {
+            Ok((0, _)) => None,
+            Ok((count, _)) => Some(Received { count, is_last: seen.is_err() }),
+            Err(Errno::AGAIN) => {
+                if ready!(stream.poll_read_ready(cx)).is_err() {
+                    return Poll::Ready(None);
+                }
+                continue;
+            }
+            Err(_) => None,
+        });
+    }
+}
+
 /// Reads and drops; ready when no more will come.
-fn discard(half: &mut OwnedReadHalf, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
+fn discard(half: &OwnedReadHalf, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
     let scratch = &mut *home.scratch.borrow_mut();
     for _ in 0..READS_PER_TURN_MAX {
-        let mut buffer = ReadBuf::new(scratch);
-        match Pin::new(&mut *half).poll_read(cx, &mut buffer) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
-            Poll::Ready(_) => return Poll::Ready(()),
+        if ready!(receive(half, scratch, cx)).is_none() {
+            return Poll::Ready(());
         }
     }
     cx.waker().wake_by_ref();

@@ -6,7 +6,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::reader::Reader;
-use super::{Connection, Home, Phase};
+use super::{Connection, Home, Line, Phase};
 use crate::handover::Handshake;
 use crate::refusal::Refusal;
 
@@ -43,7 +43,8 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     let (half, write_half) = stream.into_split();
     table.seat(id, write_half, role, peer, descriptor);
     let reader = Reader::new(home.message_bytes_max, left_over.to_vec());
-    Ok(Some(Connection { home: Rc::clone(home), id, half, reader, phase: Phase::Opening }))
+    let line = Line { id, half, reader, phase: Phase::Opening };
+    Ok(Some(Connection { home: Rc::clone(home), line }))
 }
 
 /// A handshake turned down by its shard.

@@ -23,6 +23,8 @@ pub(super) struct Reader {
     carry: Vec<u8>,
     /// With fewer bytes than this there is no use in looking.
     needs: usize,
+    /// A message was taken since the clock of an unfinished one was last set.
+    took_message: bool,
 }
 
 /// Why the reader does not go on.
@@ -37,7 +39,12 @@ pub(super) enum Halt {
 impl Reader {
     /// For a connection whose client already sent `left_over` behind its handshake.
     pub(super) fn new(message_bytes_max: usize, left_over: Vec<u8>) -> Self {
-        Self { decoder: Decoder::new(message_bytes_max), carry: left_over, needs: 0 }
+        Self {
+            decoder: Decoder::new(message_bytes_max),
+            carry: left_over,
+            needs: 0,
+            took_message: false,
+        }
     }
 
     /// Where in the scratch buffer the next bytes should be read to: behind what was kept, if
@@ -54,18 +61,24 @@ impl Reader {
         id: MemberId,
         table: &mut Table,
     ) -> Result<(), Halt> {
-        let (writer, ground) = table.writers.of(id);
-        writer.life.heard = ground.now;
         let kept = self.kept_in_front();
         if self.carry.len() + count < self.needs || kept < self.carry.len() {
             self.carry.extend_from_slice(&scratch[kept..kept + count]);
-            return if self.carry.len() < self.needs { Ok(()) } else { self.resume(id, table) };
+            if self.carry.len() < self.needs {
+                self.settle(id, table);
+                return Ok(());
+            }
+            return self.resume(id, table);
         }
-        scratch[..kept].copy_from_slice(&self.carry);
-        self.carry.clear();
+        if kept > 0 {
+            scratch[..kept].copy_from_slice(&self.carry);
+            self.carry.clear();
+        }
         let bytes = &mut scratch[..kept + count];
         let (used, result) = self.consume(bytes, id, table);
-        self.carry.extend_from_slice(&bytes[used..]);
+        if used < bytes.len() {
+            self.carry.extend_from_slice(&bytes[used..]);
+        }
         self.settle(id, table);
         result
     }
@@ -86,13 +99,19 @@ impl Reader {
         self.decoder = Decoder::new(0);
     }
 
-    /// Gives back what is not needed, and starts or stops the clock of an unfinished message.
+    /// Somebody is there; gives back what is not needed, and starts or stops the clock of an
+    /// unfinished message.
     fn settle(&mut self, id: MemberId, table: &mut Table) {
         let (writer, ground) = table.writers.of(id);
+        writer.life.heard = ground.now;
+        if std::mem::take(&mut self.took_message) {
+            writer.life.unfinished = None;
+        }
         if self.carry.is_empty() {
-            self.carry = vec![];
+            if self.carry.capacity() > 0 {
+                self.carry = vec![];
+            }
             if !self.decoder.is_inside_message() {
-                writer.life.unfinished = None;
                 return;
             }
         }
@@ -124,8 +143,12 @@ impl Reader {
                 }
             }
             match self.decoder.take(&head, &mut bytes[at..]) {
+                Ok(Event::Message(kind, payload)) => {
+                    self.took_message = true;
+                    publish(kind, &payload, id, table);
+                }
                 Ok(event) => {
-                    if let Err(halt) = respond(event, id, table) {
+                    if let Err(halt) = respond(&event, id, table) {
                         return (at, Err(halt));
                     }
                 }
@@ -137,11 +160,9 @@ impl Reader {
     }
 }
 
-#[inline]
-fn respond(event: Event<'_>, id: MemberId, table: &mut Table) -> Result<(), Halt> {
+fn respond(event: &Event<'_>, id: MemberId, table: &mut Table) -> Result<(), Halt> {
     match event {
-        Event::Message(kind, payload) => publish(kind, &payload, id, table),
-        Event::Fragment | Event::Pong => {}
+        Event::Message(..) | Event::Fragment | Event::Pong => {}
         Event::Ping(payload) => {
             let (writer, ground) = table.writers.of(id);
             writer.pong(payload, ground).map_err(breach)?;
@@ -153,7 +174,6 @@ fn respond(event: Event<'_>, id: MemberId, table: &mut Table) -> Result<(), Halt
 
 #[inline]
 fn publish(kind: Kind, payload: &[u8], id: MemberId, table: &mut Table) {
-    table.writers.of(id).0.life.unfinished = None;
     if table.draining {
         table.counters().drain_ignored.add(1);
         return;

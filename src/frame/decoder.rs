@@ -106,7 +106,7 @@ impl Decoder {
         let payload = &*payload;
         match head.op_code {
             OpCode::Text if head.fin => {
-                std::str::from_utf8(payload).map_err(|_| Breach::NotUtf8("text message"))?;
+                simdutf8::basic::from_utf8(payload).map_err(|_| Breach::NotUtf8("text message"))?;
                 Ok(Event::Message(Kind::Text, Cow::Borrowed(payload)))
             }
             OpCode::Binary if head.fin => Ok(Event::Message(Kind::Binary, Cow::Borrowed(payload))),

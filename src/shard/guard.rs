@@ -6,9 +6,9 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use crate::connection::{Connection, Home};
 
@@ -24,23 +24,39 @@ pub(super) async fn essential(shard: usize, what: &'static str, task: impl Futur
     .await;
 }
 
-/// One connection: a panic outside the broker drops it alone.
-pub(super) async fn connection(shard: usize, home: Rc<Home>, connection: Connection) {
-    let mut connection = Some(connection);
-    poll_fn(|cx| {
-        let Some(task) = &mut connection else { return Poll::Ready(()) };
-        if let Ok(poll) = catch_unwind(AssertUnwindSafe(|| pin!(task).poll(cx))) {
+/// One connection: a panic outside the broker drops it alone. A struct, since an async function
+/// would hold the connection twice, and there is one of these per idle client.
+pub(super) struct Guarded {
+    shard: usize,
+    home: Rc<Home>,
+    /// `None` once it fell.
+    connection: Option<Connection>,
+}
+
+impl Guarded {
+    /// Guards a connection of this shard.
+    pub(super) const fn new(shard: usize, home: Rc<Home>, connection: Connection) -> Self {
+        Self { shard, home, connection: Some(connection) }
+    }
+}
+
+impl Future for Guarded {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { shard, home, connection } = self.get_mut();
+        let Some(task) = connection else { return Poll::Ready(()) };
+        if let Ok(poll) = catch_unwind(AssertUnwindSafe(|| Pin::new(task).poll(cx))) {
             return poll;
         }
-        end_if_in_doubt(shard, &home);
+        end_if_in_doubt(*shard, home);
         tracing::error!(shard, "a connection panicked and was dropped");
         home.table.borrow().counters().panics.add(1);
         if catch_unwind(AssertUnwindSafe(|| drop(connection.take()))).is_err() {
-            end_if_in_doubt(shard, &home);
+            end_if_in_doubt(*shard, home);
         }
         Poll::Ready(())
-    })
-    .await;
+    }
 }
 
 fn end_if_in_doubt(shard: usize, home: &Home) {

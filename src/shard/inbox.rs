@@ -11,7 +11,8 @@ use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::task::{spawn_local, yield_now};
 
-use super::{Shard, guard};
+use super::Shard;
+use super::guard::{self, Guarded};
 use crate::broker::{NoRoom, Ticket};
 use crate::connection::{Home, open};
 use crate::handover::{Arrival, Clock, Handshake, Inbox, Post};
@@ -54,7 +55,7 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
     let Shard { number, home, clock, .. } = &**shard;
     match open(home, handshake) {
         Ok(Some(connection)) => {
-            spawn_local(guard::connection(*number, Rc::clone(home), connection));
+            spawn_local(Guarded::new(*number, Rc::clone(home), connection));
         }
         Ok(None) => {}
         Err(refused) => {

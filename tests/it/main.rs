@@ -4,4 +4,5 @@
 
 mod bus;
 mod model;
+mod readme;
 mod server;

@@ -106,6 +106,10 @@ pub const SWEEP_TURN_MAX: usize = 1024;
 
 /// Default of `--drain-timeout`.
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long connections that a drain cut get to leave their topics.
+pub const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Lines that a shard logs about slow consumers between two sweeps; more are only counted.
+pub const LOG_LINES_PER_SWEEP_MAX: u32 = 20;
 /// Connections closed per second by a drain, at least.
 pub const DRAIN_CLOSES_PER_SECOND_MIN: u32 = 100;
 

@@ -35,7 +35,7 @@ fn run(config: &Config, log: &Log) -> Result<(), Exit> {
 
     runtime.block_on(async {
         let first = signals.next().await;
-        info!(signal = first.as_raw_value(), timeout = ?config.limits.drain_max, "draining");
+        info!(signal = name(first), timeout = ?config.limits.drain_max, "draining");
         tokio::select! {
             drained = server.drain() => info!(
                 cut = drained.cut,
@@ -44,12 +44,16 @@ fn run(config: &Config, log: &Log) -> Result<(), Exit> {
                 "drained"
             ),
             second = signals.next() => {
-                warn!(signal = second.as_raw_value(), "a second signal, the drain is cut short");
+                warn!(signal = name(second), "a second signal, the drain is cut short");
                 std::process::exit(128 + second.as_raw_value());
             }
         }
     });
     Ok(())
+}
+
+fn name(signal: SignalKind) -> &'static str {
+    if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
 }
 
 /// The two ways to ask for an end.

@@ -215,7 +215,7 @@ impl Line {
     fn look_for_room(&mut self, table: &mut Table, cx: &mut Context<'_>) -> Turn {
         let Phase::Paused(pause) = &mut self.phase else { return Turn::Again };
         let room = table.broker.room(self.id, pause.message_bytes);
-        if room.is_err() && !table.draining {
+        if room.is_err() {
             let now = table.writers.ground.now;
             if reader::has_hung_up(&self.half, &mut pause.hung_up, now, cx) {
                 table.counters().publisher_hangups.add(1);
@@ -237,7 +237,7 @@ impl Line {
     /// Takes what was kept, then reads.
     fn go_on(&mut self, table: &mut Table, cx: &Context<'_>) -> Turn {
         self.phase = Phase::Open;
-        if let Err(halt) = self.reader.resume(self.id, table) {
+        if let Err(halt) = self.reader.resume(true, self.id, table) {
             self.halt(table, halt, cx);
         }
         Turn::Again

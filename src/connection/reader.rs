@@ -10,7 +10,7 @@ use super::breach;
 use super::keepalive::milliseconds;
 use super::table::Table;
 use super::writer::Ending;
-use crate::broker::{Kind, MemberId, NoRoom};
+use crate::broker::{MemberId, NoRoom};
 use crate::frame::Breach;
 use crate::frame::decoder::{Decoder, Event, Progress};
 use crate::limits::{POST_WAIT_MAX, SCRATCH_BYTES};
@@ -68,14 +68,14 @@ impl Reader {
                 self.settle(id, table);
                 return Ok(());
             }
-            return self.resume(id, table);
+            return self.resume(!table.draining, id, table);
         }
         if kept > 0 {
             scratch[..kept].copy_from_slice(&self.carry);
             self.carry.clear();
         }
         let bytes = &mut scratch[..kept + count];
-        let (used, result) = self.consume(bytes, id, table);
+        let (used, result) = self.consume(bytes, !table.draining, id, table);
         if used < bytes.len() {
             self.carry.extend_from_slice(&bytes[used..]);
         }
@@ -83,10 +83,16 @@ impl Reader {
         result
     }
 
-    /// Takes what was kept.
-    pub(super) fn resume(&mut self, id: MemberId, table: &mut Table) -> Result<(), Halt> {
+    /// Takes what was kept. `accepts` says whether messages are still taken: what was read before
+    /// a drain began is part of what the drain delivers.
+    pub(super) fn resume(
+        &mut self,
+        accepts: bool,
+        id: MemberId,
+        table: &mut Table,
+    ) -> Result<(), Halt> {
         let mut bytes = std::mem::take(&mut self.carry);
-        let (used, result) = self.consume(&mut bytes, id, table);
+        let (used, result) = self.consume(&mut bytes, accepts, id, table);
         bytes.drain(..used);
         self.carry = bytes;
         self.settle(id, table);
@@ -122,6 +128,7 @@ impl Reader {
     fn consume(
         &mut self,
         bytes: &mut [u8],
+        accepts: bool,
         id: MemberId,
         table: &mut Table,
     ) -> (usize, Result<(), Halt>) {
@@ -136,7 +143,7 @@ impl Reader {
                 }
                 Err(error) => return (at, Err(refuse(&error, table))),
             };
-            if head.ends_message() && !table.draining {
+            if accepts && head.ends_message() {
                 let size = self.decoder.message_bytes(&head);
                 if let Err(no_room) = table.broker.room(id, size) {
                     return (at, Err(Halt::NoRoom(no_room, size)));
@@ -145,7 +152,11 @@ impl Reader {
             match self.decoder.take(&head, &mut bytes[at..]) {
                 Ok(Event::Message(kind, payload)) => {
                     self.took_message = true;
-                    publish(kind, &payload, id, table);
+                    if accepts {
+                        table.broker.publish(id, kind, &payload);
+                    } else {
+                        table.counters().drain_ignored.add(1);
+                    }
                 }
                 Ok(event) => {
                     if let Err(halt) = respond(&event, id, table) {
@@ -170,15 +181,6 @@ fn respond(event: &Event<'_>, id: MemberId, table: &mut Table) -> Result<(), Hal
         Event::Close(payload) => return Err(Halt::End(Ending::Echo(payload.to_vec()))),
     }
     Ok(())
-}
-
-#[inline]
-fn publish(kind: Kind, payload: &[u8], id: MemberId, table: &mut Table) {
-    if table.draining {
-        table.counters().drain_ignored.add(1);
-        return;
-    }
-    table.broker.publish(id, kind, payload);
 }
 
 #[cold]

@@ -15,13 +15,10 @@ use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::OpCode;
 use crate::handover::Descriptor;
-use crate::limits::{Budget, LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX};
+use crate::limits::{Budget, LINGER_MAX, LOG_LINES_PER_SWEEP_MAX, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::metrics::Counters;
 use crate::outbound::Batch;
 use crate::refusal::Refusal;
-
-/// Lines that the log takes about bad connections between two sweeps; more are only counted.
-const LOG_LINES_PER_SWEEP_MAX: u32 = 20;
 
 /// What a shard's connections share. Borrowed for one turn at a time, never across an await.
 #[derive(Debug)]
@@ -248,8 +245,9 @@ impl Table {
     }
 
     /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`
-    /// on; where to go on, and how many it was.
-    pub(crate) fn part(&mut self, from: usize, count: usize) -> (usize, usize) {
+    /// on; where to go on, and how many it was. Unless it is `late`, a publisher who waits for
+    /// room is not among them: what was read from it may find some yet.
+    pub(crate) fn part(&mut self, from: usize, count: usize, late: bool) -> (usize, usize) {
         let (length, mut parted) = (self.writers.list.len(), 0);
         for step in 0..length {
             let number = (from + step) % length;
@@ -260,7 +258,11 @@ impl Table {
             let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
-            if !closing && writer.outbound.is_empty() && !has_backlog {
+            if !closing
+                && (late || !writer.life.paused)
+                && writer.outbound.is_empty()
+                && !has_backlog
+            {
                 writer.end(Ending::Close(Reason::new(close::GOING_AWAY, "going away")));
                 parted += 1;
             }

@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Remains, Shard, inbox};
 use crate::connection::Home;
 use crate::handover::Inbox;
-use crate::limits::DRAIN_CLOSES_PER_SECOND_MIN;
+use crate::limits::{CUT_WAIT_MAX, DRAIN_CLOSES_PER_SECOND_MIN};
 
 /// How often the clock ticks in a drain, at least.
 const STEP: Duration = Duration::from_millis(10);
-/// How long tasks that were cut get to leave their topics.
-const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Drains until the last connection is gone or the time is over.
 pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -> Remains {
@@ -31,7 +29,8 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -
             break;
         }
         let due = due(begin.elapsed(), total, drain_max).saturating_sub(parted);
-        let (next, count) = part(home, from, due);
+        let late = begin.elapsed() > drain_max / 2;
+        let (next, count) = part(home, from, due, late);
         (from, parted) = (next, parted + count);
         shard.clock.tick().await;
     }
@@ -46,9 +45,9 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -
 }
 
 /// Says goodbye to some of those who have got everything; nobody has while batches are given out.
-fn part(home: &Home, from: usize, count: usize) -> (usize, usize) {
+fn part(home: &Home, from: usize, count: usize, late: bool) -> (usize, usize) {
     let table = &mut *home.table.borrow_mut();
-    if table.broker.has_jobs() { (from, 0) } else { table.part(from, count) }
+    if table.broker.has_jobs() { (from, 0) } else { table.part(from, count, late) }
 }
 
 /// How many of `total` connections should have been told goodbye by now: evenly over half of the

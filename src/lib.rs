@@ -2,7 +2,7 @@
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
 //! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
-//! and at the bottom `frame`, `close`, `refusal`, `limits`, `metrics`, `config`. The picture and
+//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `limits`, `metrics`, `config`. The picture and
 //! the reasons are in `docs/architecture.md`.
 
 pub mod broker;
@@ -11,6 +11,7 @@ pub mod close;
 pub mod config;
 mod connection;
 pub mod frame;
+pub mod grouped;
 mod handover;
 mod http;
 pub mod limits;

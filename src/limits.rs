@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::grouped::Grouped;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -202,7 +204,7 @@ impl Default for Limits {
 
 /// Two settings that cannot both hold.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{flag} is {value}, less than {least}, which is {relation}")]
+#[error("{flag} is {}, less than {}, which is {relation}", Grouped(*.value), Grouped(*.least))]
 pub struct LimitsError {
     /// The flag that is too small.
     pub flag: &'static str,
@@ -215,6 +217,17 @@ pub struct LimitsError {
 }
 
 impl Limits {
+    /// Raises the defaults that the largest message must fit into: whoever raises `--max-message`
+    /// or `--max-body` alone means it. What is set by hand comes after this, and is checked.
+    pub fn make_room(&mut self) {
+        let largest = self.message_bytes_max.max(self.body_bytes_max);
+        let raise = |bound: &mut usize, least: usize| *bound = least.max(*bound);
+        raise(&mut self.outbound_bytes_max, self.message_bytes_max.saturating_mul(2));
+        raise(&mut self.bodies_bytes_max, self.body_bytes_max);
+        raise(&mut self.backlog_bytes_max, largest);
+        raise(&mut self.backlogs_bytes_max, self.backlog_bytes_max);
+    }
+
     /// Whether the settings fit each other.
     pub fn check(&self) -> Result<(), LimitsError> {
         let at_least = |flag, value, least, relation| {
@@ -291,8 +304,18 @@ mod tests {
     fn an_outbound_below_two_messages_is_refused() {
         let limits = Limits { message_bytes_max: 3 * MIB, ..Limits::default() };
         let error = limits.check().unwrap_err().to_string();
-        let expected = "--max-outbound is 4194304, less than 6291456, which is twice --max-message";
+        let expected =
+            "--max-outbound is 4,194,304, less than 6,291,456, which is twice --max-message";
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn raising_a_message_makes_room_for_it() {
+        for bytes in [1, 3 * MIB, 1 << 40] {
+            let mut limits = Limits { message_bytes_max: bytes, ..Limits::default() };
+            limits.make_room();
+            assert_eq!(limits.check(), Ok(()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::grouped::Grouped;
 use crate::limits::RETRY_AFTER_SECONDS;
 
 /// Why a request gets a 4xx or 5xx. Rendered by the door, or by a shard that refuses a handshake.
@@ -32,7 +33,7 @@ impl Refusal {
     /// `--clients` is used up.
     #[must_use]
     pub fn connections_full(max: usize) -> Self {
-        let message = format!("{max} connections are open, as many as --clients allows");
+        let message = format!("all {} connections that --clients allows are open", Grouped(max));
         Self::new(503, "connections-full", message)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode;
 
+use crate::grouped::Grouped;
 use crate::limits::TOPIC_SEGMENTS_MAX;
 
 /// A valid topic name. Cloning it shares it.
@@ -18,7 +19,7 @@ pub enum TopicError {
     #[error("the topic is empty")]
     Empty,
     /// Longer than `--max-topic`.
-    #[error("topic is {bytes} bytes, more than {max}")]
+    #[error("topic is {} bytes, more than {}", Grouped(*.bytes), Grouped(*.max))]
     TooLong {
         /// Its length, decoded.
         bytes: usize,
@@ -148,7 +149,7 @@ mod tests {
     fn bounds_are_inclusive() {
         assert!(parse(&"x".repeat(1024)).is_ok());
         let error = parse(&"x".repeat(1025)).unwrap_err();
-        assert_eq!(error.to_string(), "topic is 1025 bytes, more than 1024");
+        assert_eq!(error.to_string(), "topic is 1,025 bytes, more than 1,024");
         assert!(parse(&["x"; 32].join("/")).is_ok());
         let error = parse(&["x"; 33].join("/")).unwrap_err();
         assert_eq!(error.to_string(), "topic has 33 segments, more than 32");

@@ -103,6 +103,7 @@ impl Sources<'_> {
         self.set("clients", options.clients, clients, &mut limits.connections_max)?;
         self.set("max-message", options.max_message, size, &mut limits.message_bytes_max)?;
         self.set("max-body", options.max_body, size, &mut limits.body_bytes_max)?;
+        limits.make_room();
         self.set("max-bodies", options.max_bodies, size, &mut limits.bodies_bytes_max)?;
         self.set("max-topic", options.max_topic, topic, &mut limits.topic_bytes_max)?;
         self.set("max-topics", options.max_topics, count, &mut limits.topics_max)?;

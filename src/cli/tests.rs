@@ -211,8 +211,8 @@ fn a_wrong_flag_ends_with_one_line_and_status_2() {
         ("--max-topic 4097", "--max-topic: '4097' is more than 4KiB"),
         ("--max-topics 0", "--max-topics: '0' is too small, the least is 1"),
         (
-            "--max-message 3MiB",
-            "--max-outbound is 4194304, less than 6291456, which is twice \
+            "--max-message 3MiB --max-outbound 4MiB",
+            "--max-outbound is 4,194,304, less than 6,291,456, which is twice \
           --max-message",
         ),
         ("--write-timeout 0", "--write-timeout: '0' is too short, 0 is not endless here"),

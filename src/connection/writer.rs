@@ -16,6 +16,7 @@ use super::table::Ground;
 use crate::broker::{Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::{self, OpCode};
+use crate::grouped::Grouped;
 use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
@@ -193,7 +194,7 @@ impl Writer {
             let max = ground.outbound_bytes_max;
             if self.outbound.push(batch, run.start, run.end, done, max).is_err() {
                 ground.counters.slow_consumers.add(1);
-                let text = format!("slow consumer: more than {max} bytes behind");
+                let text = format!("slow consumer: more than {} bytes behind", Grouped(max));
                 return self.end(Ending::Close(Reason::with(close::TRY_AGAIN, text)));
             }
         }

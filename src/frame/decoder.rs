@@ -83,7 +83,7 @@ impl Decoder {
             let bytes = self.message_bytes(&head);
             if bytes > self.message_bytes_max {
                 let max = self.message_bytes_max;
-                return Err(Breach::MessageTooLong { bytes: bytes as u64, max });
+                return Err(Breach::MessageTooLong { bytes, max });
             }
         }
         let whole = head.size.saturating_add(head.payload);

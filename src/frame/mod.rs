@@ -8,6 +8,7 @@ use fastwebsockets::{Frame, Payload};
 pub use fastwebsockets::{OpCode, unmask};
 
 use crate::close::{self, Reason};
+use crate::grouped::Grouped;
 
 /// Head of a frame that we send: two bytes and the extended length, never a mask.
 const SENT_HEAD_BYTES_MAX: usize = 10;
@@ -74,15 +75,15 @@ pub enum Breach {
     #[error("{0} is not UTF-8")]
     NotUtf8(&'static str),
     /// Over `--max-message`.
-    #[error("message is {bytes} bytes or more, more than {max}")]
+    #[error("message is at least {} bytes, more than {}", Grouped(*.bytes), Grouped(*.max))]
     MessageTooLong {
         /// What is known of its size.
-        bytes: u64,
+        bytes: usize,
         /// The limit.
         max: usize,
     },
     /// Fragments that carry nothing.
-    #[error("message has more than {0} empty fragments")]
+    #[error("message has more than {} empty fragments", Grouped(*.0 as usize))]
     EmptyFragments(u32),
 }
 

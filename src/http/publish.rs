@@ -13,6 +13,7 @@ use super::Door;
 use super::answer::Denial;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
+use crate::grouped::Grouped;
 use crate::handover::{Arrival, Post};
 use crate::limits::Budget;
 use crate::refusal::Refusal;
@@ -80,9 +81,13 @@ pub(super) fn inbox_full(door: &Door) -> Denial {
 /// so that what is counted is what is held.
 async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<Bytes, Denial> {
     let max = door.limits.body_bytes_max;
-    let announced = body.size_hint().lower();
-    if announced > max as u64 {
-        return Err(too_long(format!("body is {announced} bytes, more than {max}")));
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > max {
+        return Err(too_long(format!(
+            "body is {} bytes, more than {}",
+            Grouped(announced),
+            Grouped(max)
+        )));
     }
     let mut gathered = Vec::new();
     loop {
@@ -99,7 +104,7 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
         // trailers carry nothing for us
         let Ok(piece) = frame.into_data() else { continue };
         if piece.len() > max - gathered.len() {
-            return Err(too_long(format!("body is more than {max} bytes")));
+            return Err(too_long(format!("body is more than {} bytes", Grouped(max))));
         }
         if !share.grow(piece.len()) {
             let message = "the bodies of all requests together are as large as they may be";

@@ -86,7 +86,8 @@ impl Refusal {
         };
         let body = self.body(json);
         let mut head = format!(
-            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n",
+            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\
+             connection: close\r\n",
             self.status,
             Self::content_type(json),
             body.len(),

@@ -11,6 +11,7 @@ mod member;
 mod pubsub;
 mod pushpull;
 mod ring;
+mod role;
 pub mod topic;
 mod topic_tree;
 mod waiting;
@@ -25,54 +26,11 @@ use self::fanout::{Fanout, Pool};
 use self::member::{Members, Part};
 use self::pubsub::PubSub;
 use self::pushpull::PushPull;
+pub use self::role::{Pattern, Role};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 pub use crate::frame::Kind;
 use crate::outbound::Batch;
-
-/// How a topic gives out its messages. Patterns never mix: `/pub/x` and `/bus/x` are two topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pattern {
-    /// Every other peer gets it.
-    Bus,
-    /// Every subscriber of the topic and of its ancestors gets it.
-    PubSub,
-    /// One puller gets it.
-    PushPull,
-}
-
-/// What a socket is on its topic, for life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// `/bus`
-    Peer,
-    /// `/pub`
-    Publisher,
-    /// `/sub`
-    Subscriber,
-    /// `/push`
-    Pusher,
-    /// `/pull`
-    Puller,
-}
-
-impl Role {
-    /// The pattern that the role is part of.
-    #[must_use]
-    pub const fn pattern(self) -> Pattern {
-        match self {
-            Self::Peer => Pattern::Bus,
-            Self::Publisher | Self::Subscriber => Pattern::PubSub,
-            Self::Pusher | Self::Puller => Pattern::PushPull,
-        }
-    }
-
-    /// Whether its messages go anywhere.
-    #[must_use]
-    pub const fn sends(self) -> bool {
-        matches!(self, Self::Peer | Self::Publisher | Self::Pusher)
-    }
-}
 
 /// One socket on one topic; small, and used again after [`Broker::forget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_message_too_long_is_refused_by_its_head_alone() {
-        let bytes = frame(true, OpCode::Binary, &[0; 70_000]);
+        let bytes = frame(true, OpCode::Binary, &vec![0; 70_000]);
         let decoder = Decoder::new(10);
         let expected = Breach::MessageTooLong { bytes: 70_000, max: 10 };
         assert_eq!(decoder.look(&bytes[..14]), Err(expected));

@@ -128,9 +128,8 @@ impl TestServer {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        if timeout(PATIENCE, reached).await.is_err() {
-            panic!("the count is {} and not {value}", self.count(counter));
-        }
+        let is_reached = timeout(PATIENCE, reached).await.is_ok();
+        assert!(is_reached, "the count is {} and not {value}", self.count(counter));
     }
 
     /// Drains the broker and waits for its end.

@@ -1,0 +1,170 @@
+//! Nothing idle and nothing unsaid: limits, counters, codes and flags.
+
+use crate::source::{Source, in_identifier, words};
+
+fn find<'a>(sources: &'a [Source], path: &str) -> &'a Source {
+    let found = sources.iter().find(|source| source.path == path);
+    found.unwrap_or_else(|| panic!("{path} is missing; this rule reads it"))
+}
+
+/// Every number bounds something. That it fits others is no use.
+pub(crate) fn limits(sources: &[Source]) -> Vec<String> {
+    let limits = find(sources, "src/limits.rs");
+    let mut findings = vec![];
+    for (at, _) in limits.product.match_indices("pub const ") {
+        let rest = &limits.product[at + "pub const ".len()..];
+        let name = &rest[..rest.find(|next| !in_identifier(next)).unwrap_or(0)];
+        if name == "fn" || name.is_empty() {
+            continue;
+        }
+        let here = limits.product.lines().any(|line| {
+            let is_definition = ["pub const ", "const _"].iter().any(|d| line.starts_with(d));
+            !is_definition && words(line, name).next().is_some()
+        });
+        let mut others = sources.iter().filter(|source| source.is_product());
+        let elsewhere = |source: &Source| {
+            source.path != limits.path && source.identifiers(name).next().is_some()
+        };
+        if !here && !others.any(elsewhere) {
+            findings.push(limits.at(at, &format!("{name} bounds nothing")));
+        }
+    }
+    findings
+}
+
+/// Every counter counts: it is added to, or chosen to be.
+pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
+    let metrics = find(sources, "src/metrics.rs");
+    let start = metrics.product.find("\ncounters! {").expect("the list of counters");
+    let size = metrics.product[start..].find("\n}").expect("the end of the list");
+    let product = |source: &&Source| source.is_product() && source.path != metrics.path;
+    let squeezed: String = sources
+        .iter()
+        .filter(product)
+        .flat_map(|source| source.product.chars().filter(|character| !character.is_whitespace()))
+        .collect();
+    let mut findings = vec![];
+    let mut at = start + 1;
+    for line in metrics.product[start + 1..start + size].split_inclusive('\n').skip(1) {
+        let name = line.trim().trim_end_matches(',');
+        let is_counted = [format!(".{name}.add("), format!("=>&counters.{name},")]
+            .iter()
+            .any(|use_| squeezed.contains(use_));
+        if !name.is_empty() && !is_counted {
+            let at = metrics.product[at..].find(name).map_or(at, |offset| at + offset);
+            findings.push(metrics.at(at, &format!("{name} is never added to")));
+        }
+        at += line.len();
+    }
+    findings
+}
+
+/// Every code that a refused client may see is explained.
+pub(crate) fn codes(sources: &[Source]) -> Vec<String> {
+    let mut findings = vec![];
+    for source in sources.iter().filter(|source| source.is_product()) {
+        for (at, code) in literals(source).into_iter().filter(|(at, _)| is_code(source, *at)) {
+            if !is_documented(sources, code) {
+                findings.push(source.at(at, &format!("{code} is not in docs/")));
+            }
+        }
+    }
+    findings
+}
+
+/// Every flag is explained.
+pub(crate) fn flags(sources: &[Source]) -> Vec<String> {
+    let options = find(sources, "src/cli/options.rs");
+    let mut findings = vec![];
+    for (at, _) in options.product.match_indices("#[arg(") {
+        let field = options.product[at..].find("pub(super) ").map_or(at, |found| at + found + 11);
+        let name = options.product[field..].split(':').next().unwrap_or_default();
+        let flag = format!("--{}", name.replace('_', "-"));
+        if !is_documented(sources, &flag) {
+            findings.push(options.at(field, &format!("{flag} is not in docs/")));
+        }
+    }
+    findings
+}
+
+/// The one-line texts of a file's product code, with where they stand.
+fn literals(source: &Source) -> Vec<(usize, &str)> {
+    let quotes = source.product.match_indices('"').map(|(at, _)| at).collect::<Vec<_>>();
+    let inside = |pair: &[usize]| Some((pair[0], &source.text[pair[0] + 1..*pair.get(1)?]));
+    quotes.chunks(2).filter_map(inside).collect()
+}
+
+/// Whether the text at `at` stands where a refusal's code does: behind a status, in a field
+/// `code`, or where the check of a host takes it.
+fn is_code(source: &Source, at: usize) -> bool {
+    let before = source.product[..at].trim_end();
+    let status = before.strip_suffix(',').and_then(|before| before.get(before.len() - 3..));
+    let behind_status = status.is_some_and(|status| {
+        status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
+    });
+    let statement = before.rsplit([';', '{', '}']).next().unwrap_or(before);
+    let is_passed_on = before.ends_with(',') && statement.contains("check_host(");
+    behind_status || before.ends_with("code:") || is_passed_on
+}
+
+/// Whether the word is in a file of `docs/`, whole: `--max-backlog` is not `--max-backlogs`.
+fn is_documented(sources: &[Source], word: &str) -> bool {
+    let goes_on = |next: char| in_identifier(next) || next == '-';
+    sources.iter().filter(|source| source.path.starts_with("docs/")).any(|source| {
+        source.text.match_indices(word).any(|(at, _)| {
+            !source.text[..at].ends_with(goes_on)
+                && !source.text[at + word.len()..].starts_with(goes_on)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(files: &[(&str, &str)]) -> Vec<Source> {
+        files.iter().map(|(path, text)| Source::new(path, text)).collect()
+    }
+
+    #[test]
+    fn a_limit_that_bounds_nothing_is_found() {
+        let text = "pub const A_MAX: u8 = 1;\npub const B_MAX: u8 = 1;\nconst _: () = A_MAX;\n";
+        let limits = ("src/limits.rs", text);
+        let user = ("src/x.rs", "use A_MAX;\n// B_MAX\n");
+        assert_eq!(limits_of(&[limits]), 2);
+        assert_eq!(limits_of(&[limits, user]), 1);
+        assert_eq!(limits_of(&[limits, user, ("src/y.rs", "B_MAXIMUM; B_MAX")]), 0);
+        assert_eq!(limits_of(&[limits, user, ("tests/y.rs", "B_MAX")]), 1);
+    }
+
+    fn limits_of(files: &[(&str, &str)]) -> usize {
+        limits(&sources(files)).len()
+    }
+
+    #[test]
+    fn a_counter_that_never_counts_is_found() {
+        let metrics = ("src/metrics.rs", "\ncounters! {\n    /// A.\n    first,\n    other,\n}\n");
+        let both = "c.first\n    .add(1); match x { _ => &counters.other, }";
+        assert_eq!(counters(&sources(&[metrics, ("src/x.rs", both)])), [""; 0]);
+        let read = "c.first.add(1); sum(|counters| &counters.other);";
+        let found = counters(&sources(&[metrics, ("src/x.rs", read)]));
+        assert_eq!(found, ["src/metrics.rs:5: other is never added to"]);
+    }
+
+    #[test]
+    fn a_code_or_flag_without_words_is_found() {
+        let code = "Refusal::new(\n    503,\n    \"inbox-full\", \"a, b\");\n\
+            X { code: \"drain\" };\ncheck_host(request.headers(), \"host\")?;";
+        let flag = "#[arg(short, long)]\npub(super) max_backlog: Option<String>,";
+        let files = [("src/http/x.rs", code), ("src/cli/options.rs", flag)];
+        let silent = sources(&files);
+        assert_eq!(codes(&silent).len(), 3);
+        assert_eq!(flags(&silent), ["src/cli/options.rs:2: --max-backlog is not in docs/"]);
+        let similar = ("docs/x.md", "`--max-backlogs`, inbox-fuller, drains");
+        let similar = sources(&[files[0], files[1], similar]);
+        assert_eq!((codes(&similar).len(), flags(&similar).len()), (3, 1));
+        let said = ("docs/x.md", "`--max-backlog`: inbox-full, drain, host");
+        let said = sources(&[files[0], files[1], said]);
+        assert_eq!((codes(&said).len(), flags(&said).len()), (0, 0));
+    }
+}

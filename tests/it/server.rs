@@ -53,7 +53,7 @@ impl TestServer {
         Self { server: Some(server), port }
     }
 
-    /// The address of a path, for WebSockets.
+    /// The address of a path, for a WebSocket.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("ws://127.0.0.1:{}{path}", self.port)
     }
@@ -128,9 +128,8 @@ impl TestServer {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        if timeout(PATIENCE, reached).await.is_err() {
-            panic!("the count is {} and not {value}", self.count(counter));
-        }
+        let reached = timeout(PATIENCE, reached).await.is_ok();
+        assert!(reached, "the count is {} and not {value}", self.count(counter));
     }
 
     /// Drains the broker and waits for its end.

@@ -15,13 +15,14 @@ async fn a_proper_handshake_gets_the_standards_answer() {
 }
 
 #[tokio::test]
-async fn fields_are_compared_as_lists_and_in_any_case() {
+async fn a_handshake_may_be_spelled_in_many_ways() {
     let server = TestServer::start();
     for (from, to) in [
         ("Upgrade: websocket", "UPGRADE: h2c, WebSocket"),
         ("Connection: Upgrade", "connection: keep-alive, upgrade"),
         ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: UPGRADE"),
         ("Host: broker", "host: other:1234"),
+        ("GET /sub/x", "GET http://broker/sub/x"),
     ] {
         let request = handshake("/sub/x", "").replace(from, to);
         assert_eq!(Wire::open(&server).await.ask(request).await.status, 101, "{to}");
@@ -141,6 +142,27 @@ async fn frames_in_the_packet_of_the_handshake_are_the_first_messages() {
         }
         assert_eq!(receiver.text().await, "last");
     }
+}
+
+#[tokio::test]
+async fn frames_in_the_packet_of_the_handshake_wait_for_room_like_others() {
+    let server = TestServer::limited(|limits| limits.backlog_messages_max = 4);
+    let mut packet = handshake("/push/x", "").into_bytes();
+    for number in 0..50 {
+        packet.extend(frame(0x01, "0"));
+        packet.extend(frame(PING, ""));
+        packet.extend(frame(0x80, number.to_string()));
+    }
+    let mut wire = Wire::open(&server).await;
+    assert_eq!(wire.ask(&packet).await.status, 101);
+    server.until(|counters| &counters.publisher_waits, 1).await;
+    assert_eq!(server.count(|counters| &counters.backlog_messages), 4);
+    let mut puller = server.connect("/pull/x").await;
+    for number in 0..50 {
+        assert_eq!(puller.text().await, format!("0{number}"));
+        assert_eq!(wire.next().await.first, PONG);
+    }
+    puller.quiet().await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::server::{Client, TestServer};
+use crate::wire::Wire;
 
 /// Publishes to a topic; says which of these topics heard it. All have one root, so that one
 /// shard orders what follows.
@@ -179,6 +180,30 @@ async fn a_newcomer_between_two_messages_of_a_packet_gets_exactly_what_came_afte
             assert!(heard == all[first..], "a hole after {first}");
             assert!(first <= numbered, "{first} and not {numbered} is the first one");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_does_not_hear_what_was_accepted_before_it_came() {
+    // a batch for so many is in flight for a while, and the next one gathers meanwhile
+    const LISTENERS: usize = 200;
+    let server = TestServer::start();
+    let mut listeners = vec![];
+    for _ in 0..LISTENERS / 2 {
+        listeners.push(Wire::connect(&server, "/sub/x").await);
+        listeners.push(Wire::connect(&server, "/bus/x").await);
+    }
+    let mut poster = Wire::open(&server).await;
+    for (path, newcomer) in [("/pub/x/y", "/sub/x"), ("/bus/x", "/bus/x")].repeat(20) {
+        let post = |body: &str| {
+            format!("POST {path} HTTP/1.1\r\nHost: broker\r\nContent-Length: 5\r\n\r\n{body}")
+        };
+        for _ in 0..3 {
+            assert_eq!(poster.ask(post("early")).await.status, 200);
+        }
+        let mut newcomer = Wire::connect(&server, newcomer).await;
+        assert_eq!(poster.ask(post("after")).await.status, 200);
+        assert_eq!(newcomer.text().await, "after");
     }
 }
 

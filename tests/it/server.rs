@@ -132,6 +132,16 @@ impl TestServer {
         assert!(reached, "the count is {} and not {value}", self.count(counter));
     }
 
+    /// Waits until a count has begun.
+    pub(crate) async fn until_any(&self, counter: impl Fn(&Counters) -> &Counter + Copy) {
+        let any = async {
+            while self.count(counter) == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(PATIENCE, any).await.expect("a count in time");
+    }
+
     /// Drains the broker and waits for its end.
     pub(crate) async fn drain(mut self) -> Drained {
         self.server.take().unwrap().drain().await

@@ -35,6 +35,7 @@ async fn a_name_is_percent_decoded_once() {
         ("%2", "%252"),
         ("%%41", "%25A"),
         ("%e2%82%ac", "%E2%82%AC"),
+        ("€", "%E2%82%AC"),
         ("a%3Fb", "a%3fb"),
         ("x?a=b", "x"),
         ("x%20y", "x%20y"),

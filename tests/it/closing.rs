@@ -85,6 +85,8 @@ async fn a_close_is_echoed_in_a_flood() {
         texts += 1;
     };
     assert_eq!(last.closed(), (4000, "enough".to_owned()));
+    // it went by itself, and was not slow
+    assert_eq!(server.count(|counters| &counters.slow_consumer_bytes), 0);
     assert_eq!(flooded.frame().await, None);
 }
 

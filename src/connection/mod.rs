@@ -254,6 +254,8 @@ impl Line {
             table.log_closing(self.id, reason);
         }
         let cut_inside_job = self.leave_topic(table);
+        let is_slow =
+            matches!(&ending, Ending::Close(reason) if reason.code == crate::close::TRY_AGAIN);
         let linger_until = table.linger_until();
         let (writer, ground) = table.writers.of(self.id);
         let payload = match ending {
@@ -268,7 +270,9 @@ impl Line {
             }
         };
         let dropped = writer.outbound.cut();
-        ground.counters.slow_consumer_bytes.add(dropped as u64);
+        if is_slow {
+            ground.counters.slow_consumer_bytes.add(dropped as u64);
+        }
         if cut_inside_job {
             // the job goes to another puller: this one must not get the rest of it
             return self.leave(table);

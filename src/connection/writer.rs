@@ -187,6 +187,12 @@ impl Writer {
         if self.outbound.is_empty() {
             // the clock of a stalled write starts now
             self.life.progress = ground.now;
+            if runs.len() > 1 {
+                // one batch, so one piece: a connection with nothing queued takes any size
+                let copy = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
+                self.outbound.push_own(copy, written);
+                return self.wake();
+            }
         }
         for run in runs {
             let done = written.min(run.len());
@@ -295,5 +301,41 @@ impl Writer {
         if let Err(error) = self.half.as_ref().set_zero_linger() {
             tracing::debug!(peer = %self.peer, %error, "cannot reset the socket");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::limits::Budget;
+
+    #[tokio::test]
+    async fn a_batch_of_any_size_is_taken_in_runs_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let (_half, half) = stream.into_split();
+        let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
+        let mut writer = Writer::new(half, Role::Peer, peer, descriptor, 0);
+        let ground = Ground { now: 0, outbound_bytes_max: 1000, counters: Arc::default() };
+        let mut batch = vec![];
+        let mut ends = vec![];
+        for size in [8 << 20, 10, 8 << 20] {
+            frame::append(&mut batch, OpCode::Binary, &vec![0; size]);
+            ends.push(batch.len());
+        }
+        writer.fan_out(&Rc::new(batch), &[0..ends[0], ends[1]..ends[2]], &ground);
+        assert!(writer.ending.is_none() && writer.outbound.bytes() > 8 << 20);
+        let behind = Rc::new(vec![0; 1000]);
+        writer.fan_out(&behind, &[0..400, 500..1000], &ground);
+        assert!(writer.ending.is_none());
+        let whole = 0..101;
+        writer.fan_out(&behind, slice::from_ref(&whole), &ground);
+        assert!(writer.ending.is_some());
     }
 }

@@ -2,7 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod backlog;
 mod bus;
+mod closing;
+mod handshakes;
+mod messages;
 mod model;
+mod posts;
+mod pubsub;
+mod pushpull;
 mod readme;
+mod routes;
 mod server;
+mod topics;
+mod wire;

@@ -53,7 +53,7 @@ impl TestServer {
         Self { server: Some(server), port }
     }
 
-    /// The address of a path, for WebSockets.
+    /// The address of a path, for a WebSocket.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("ws://127.0.0.1:{}{path}", self.port)
     }
@@ -128,8 +128,18 @@ impl TestServer {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let is_reached = timeout(PATIENCE, reached).await.is_ok();
-        assert!(is_reached, "the count is {} and not {value}", self.count(counter));
+        let reached = timeout(PATIENCE, reached).await.is_ok();
+        assert!(reached, "the count is {} and not {value}", self.count(counter));
+    }
+
+    /// Waits until a count has begun.
+    pub(crate) async fn until_any(&self, counter: impl Fn(&Counters) -> &Counter + Copy) {
+        let any = async {
+            while self.count(counter) == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(PATIENCE, any).await.expect("a count in time");
     }
 
     /// Drains the broker and waits for its end.

@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod back_pressure;
+mod backlogs;
+mod bounds;
+mod breaches;
 mod bus;
+mod frames;
 mod model;
+mod pieces;
 mod server;

@@ -114,7 +114,10 @@ async fn wait_for_room(home: Rc<Home>, post: Post, shutdown: Shutdown) {
         let no_room = match outcome {
             Ok(Ok(())) => return answer(post, Ok(())),
             Ok(Err(no_room)) => no_room,
-            Err(_) => return answer(post, Err(Refusal::topics_full())),
+            Err(_) => {
+                home.table.borrow().counters().topics_full.add(1);
+                return answer(post, Err(Refusal::topics_full()));
+            }
         };
         if Instant::now() >= deadline {
             return answer(post, Err(full(no_room, &home)));

@@ -106,7 +106,7 @@ async fn posts_wait_for_room_in_a_batch() {
     let mut subscriber = Line::open(&server, "/sub/a").await;
     let octets = "Content-Type: application/octet-stream\r\n";
     let posting = join_all((0..POSTS).map(async |number| {
-        let body = [&(number as u64).to_be_bytes()[..], &[0; 50_000]].concat();
+        let body = [(number as u64).to_be_bytes().to_vec(), vec![0; 50_000]].concat();
         assert_eq!(server.post_as("/pub/a/b", octets, body).await, (200, String::new()));
     }));
     let reading = async {

@@ -144,3 +144,22 @@ async fn many_pushers_of_a_full_topic_get_their_turns() {
     assert_eq!(next, [JOBS; PUSHERS]);
     puller.quiet().await;
 }
+
+#[tokio::test]
+async fn a_post_that_waits_and_finds_no_topic_left_is_a_503() {
+    let server = TestServer::limited(|limits| {
+        bytes(limits, 1000, 1000);
+        limits.topics_max = 2;
+    });
+    assert_eq!(server.post("/push/a", [b'x'; 1000]).await.0, 200);
+    let taking = async {
+        while server.count(|c| &c.publisher_waits) == 0 {
+            tokio::task::yield_now().await;
+        }
+        server.connect("/sub/c").await
+    };
+    let (answer, _subscriber) = tokio::join!(server.post("/push/b", [b'x'; 1000]), taking);
+    let message = "there are as many topics as --max-topics allows\n";
+    assert_eq!(answer, (503, message.to_owned()));
+    server.until(|c| &c.topics_full, 1).await;
+}

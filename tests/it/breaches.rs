@@ -1,6 +1,9 @@
 //! Frames against RFC 6455 or over a limit: design section 4.
 
-use crate::frames::{BINARY, CLOSE, CONTINUATION, FIN, Line, PING, PONG, TEXT, close, frame, head};
+use crate::frames::{
+    BINARY, CLOSE, CONTINUATION, EIGHT_BYTES, FIN, Line, PING, PONG, TEXT, TWO_BYTES, close, frame,
+    head,
+};
 use crate::server::{Client, TestServer};
 
 /// Far more than is read at a time.
@@ -78,8 +81,8 @@ async fn a_head_against_the_standard_is_a_1002() {
 #[tokio::test]
 async fn a_length_against_the_standard_is_a_1002() {
     let mut scene = Scene::start().await;
-    let two = |length: u16| [&[BINARY, 0x80 | 126], &length.to_be_bytes()[..], &[0; 4]].concat();
-    let eight = |length: u64| [&[BINARY, 0x80 | 127], &length.to_be_bytes()[..], &[0; 4]].concat();
+    let two = |length: u16| [&[BINARY, TWO_BYTES], &length.to_be_bytes()[..], &[0; 4]].concat();
+    let eight = |length: u64| [&[BINARY, EIGHT_BYTES], &length.to_be_bytes()[..], &[0; 4]].concat();
     let mut offences = vec![];
     for bytes in [two(0), two(125), eight(0), eight(126), eight(0xffff)] {
         let length = if bytes.len() == 8 { &bytes[2..4] } else { &bytes[2..10] };
@@ -90,6 +93,16 @@ async fn a_length_against_the_standard_is_a_1002() {
     offences.push(offence(eight(u64::MAX), "length has its top bit set"));
     scene.offend_all(1002, &offences).await;
     scene.server.until(|c| &c.protocol_errors, offences.len() as u64).await;
+}
+
+#[tokio::test]
+async fn an_unmasked_frame_is_refused_though_its_two_bytes_come_apart() {
+    let mut scene = Scene::start().await;
+    let mut offender = Line::open(&scene.server, "/bus/planet").await;
+    offender.send([&frame(TEXT, "before")[..], &[CLOSE]].concat()).await;
+    assert_eq!(scene.fry.text().await, "before");
+    offender.send([0]).await;
+    assert_eq!(offender.closed().await, (1002, "frame is not masked".to_owned()));
 }
 
 #[tokio::test]
@@ -258,7 +271,7 @@ async fn an_announced_length_is_not_reserved() {
             .send([frame(TEXT, "before"), head(first, ABSURD_BYTES), vec![0; 9]].concat())
             .await;
         assert_eq!(scene.fry.text().await, "before");
-        announcer.send([0; 100_000]).await;
+        announcer.send(vec![0; 100_000]).await;
         announcers.push(announcer);
     }
     scene.fry.send("still here").await;

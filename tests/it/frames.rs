@@ -24,6 +24,10 @@ pub(crate) const PONG: u8 = FIN | 0x0a;
 
 /// Marks a length as masked.
 const MASKED: u8 = 0x80;
+/// Second byte of a masked frame whose length follows in two bytes.
+pub(crate) const TWO_BYTES: u8 = MASKED | 0x7e;
+/// Second byte of a masked frame whose length follows in eight bytes.
+pub(crate) const EIGHT_BYTES: u8 = MASKED | 0x7f;
 /// The key that every frame here is masked with.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -33,11 +37,11 @@ pub(crate) fn head(first: u8, payload: usize) -> Vec<u8> {
     match payload {
         0..=125 => head.push(MASKED | u8::try_from(payload).unwrap()),
         126..=0xffff => {
-            head.push(MASKED | 126);
+            head.push(TWO_BYTES);
             head.extend(u16::try_from(payload).unwrap().to_be_bytes());
         }
         _ => {
-            head.push(MASKED | 127);
+            head.push(EIGHT_BYTES);
             head.extend((payload as u64).to_be_bytes());
         }
     }

@@ -8,6 +8,8 @@ mod bounds;
 mod breaches;
 mod bus;
 mod frames;
+mod keepalive;
 mod model;
 mod pieces;
 mod server;
+mod slow_consumers;

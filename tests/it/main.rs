@@ -11,5 +11,6 @@ mod frames;
 mod keepalive;
 mod model;
 mod pieces;
+mod pongs;
 mod server;
 mod slow_consumers;

@@ -1,17 +1,16 @@
 //! Receivers that stop reading: what they lose, what they keep, and that nobody else notices.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use mercury::limits::Limits;
 
-use crate::frames::{BINARY, Line, PING, PONG, TEXT, frame, number, numbered};
+use crate::frames::{Line, PING, PONG, TEXT, frame, number, numbered};
 use crate::server::TestServer;
 
 /// Payload of the messages that fill outbounds.
 const MESSAGE_BYTES: usize = 64 * 1024;
 /// Messages that no two kernel buffers and no small outbound hold together.
-const MANY: usize = 128;
+pub(crate) const MANY: usize = 128;
 
 /// An outbound that is soon full.
 fn small_outbound(limits: &mut Limits) {
@@ -19,7 +18,7 @@ fn small_outbound(limits: &mut Limits) {
 }
 
 /// Sends numbered messages, the next one when `reader` has read the last, while `goes_on`.
-async fn publish(
+pub(crate) async fn publish(
     sender: &mut Line,
     reader: &mut Line,
     first: usize,
@@ -35,7 +34,7 @@ async fn publish(
 }
 
 /// The numbers of messages.
-fn numbers(messages: &[Vec<u8>]) -> Vec<usize> {
+pub(crate) fn numbers(messages: &[Vec<u8>]) -> Vec<usize> {
     messages.iter().map(|payload| number(payload)).collect()
 }
 
@@ -221,85 +220,4 @@ async fn what_a_stalled_puller_did_not_get_goes_to_another_when_it_leaves() {
     }
     idle.quiet().await;
     assert!(server.count(|c| &c.jobs_returned) > 0);
-}
-
-#[tokio::test]
-async fn a_peer_with_64_unread_pongs_stays_and_one_with_65_is_a_1008() {
-    let server = TestServer::limited(|limits| limits.outbound_bytes_max = 64 * 1024 * 1024);
-    let mut sender = Line::open(&server, "/pub/a").await;
-    let mut reader = Line::open(&server, "/sub/a").await;
-    let mut laggard = Line::narrow(&server, "/sub/a").await;
-    publish(&mut sender, &mut reader, 0, |next| next < MANY).await;
-    let pings = |count| [frame(PING, "?").repeat(count), frame(TEXT, "behind")].concat();
-    laggard.send(pings(64)).await;
-    server.until(|c| &c.messages_ignored, 1).await;
-    for expected in 0..MANY {
-        assert_eq!(laggard.number().await, expected);
-    }
-    for _ in 0..64 {
-        assert_eq!(laggard.next().await.0, PONG);
-    }
-    publish(&mut sender, &mut reader, 0, |next| next < MANY).await;
-    laggard.send(pings(65)).await;
-    server.until(|c| &c.pongs_pending, 1).await;
-    let (_, closed) = laggard.rest().await;
-    assert_eq!(closed, (1008, "more than 64 unread pongs".to_owned()));
-    assert_eq!(server.count(|c| &c.messages_ignored), 1);
-    reader.quiet().await;
-}
-
-#[tokio::test]
-async fn pongs_that_were_read_do_not_count_as_unread() {
-    let server = TestServer::limited(|limits| limits.outbound_bytes_max = 64 * 1024 * 1024);
-    let mut sender = Line::open(&server, "/pub/a").await;
-    let mut reader = Line::open(&server, "/sub/a").await;
-    let mut laggard = Line::narrow(&server, "/sub/a").await;
-    publish(&mut sender, &mut reader, 0, |next| next < MANY).await;
-    for round in 1..5 {
-        laggard.send([frame(PING, "?").repeat(60), frame(TEXT, "behind")].concat()).await;
-        server.until(|c| &c.messages_ignored, round).await;
-        // there is always something behind the pongs: its outbound is never empty
-        publish(&mut sender, &mut reader, 0, |next| next < MANY).await;
-        for _ in 0..MANY {
-            assert_eq!(laggard.next().await.0, BINARY);
-        }
-        for _ in 0..60 {
-            assert_eq!(laggard.next().await.0, PONG);
-        }
-    }
-    assert_eq!(server.count(|c| &c.pongs_pending), 0);
-}
-
-#[tokio::test]
-async fn a_ping_is_answered_while_a_flood_goes_on() {
-    let server = TestServer::limited(|limits| limits.outbound_bytes_max = 1 << 30);
-    let mut sender = Line::open(&server, "/pub/a").await;
-    let mut reader = Line::open(&server, "/sub/a").await;
-    // so many messages that its outbound is never empty, not so many that reading takes long
-    let ahead = Cell::new(0);
-    let flooding = async {
-        loop {
-            if ahead.get() < 5000 {
-                sender.send(numbered(0, 1024).repeat(50)).await;
-                ahead.set(ahead.get() + 50);
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let pinging = async {
-        for ping in 0..20 {
-            reader.send(frame(PING, [ping])).await;
-            loop {
-                match reader.next().await {
-                    (BINARY, _) => ahead.set(ahead.get() - 1),
-                    pong => break assert_eq!(pong, (PONG, vec![ping])),
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = flooding => {}
-        () = pinging => {}
-    }
-    assert_eq!(server.count(|c| &c.pongs_pending), 0);
 }

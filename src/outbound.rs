@@ -20,6 +20,8 @@ pub struct Outbound {
     pieces: VecDeque<Piece>,
     /// Unwritten bytes over all pieces.
     bytes: usize,
+    /// Pieces that are pongs.
+    pongs: u32,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,8 @@ struct Piece {
     at: usize,
     /// Behind the last byte; a frame ends here.
     end: usize,
+    /// Answers a ping of the receiver's.
+    is_pong: bool,
 }
 
 /// The piece does not fit behind what is being written: the receiver is a slow consumer.
@@ -91,7 +95,8 @@ impl Outbound {
         written: usize,
         bytes_max: usize,
     ) -> Result<(), Overflow> {
-        let piece = Piece { buffer: Rc::clone(buffer), start, at: start + written, end };
+        let at = start + written;
+        let piece = Piece { buffer: Rc::clone(buffer), start, at, end, is_pong: false };
         if let Some(first) = self.pieces.front() {
             let behind = self.bytes - first.unwritten();
             if behind.saturating_add(piece.unwritten()) > bytes_max {
@@ -105,7 +110,16 @@ impl Outbound {
     /// Queues frames of the connection's own: control frames, jobs. Their bound is the caller's.
     pub fn push_own(&mut self, frames: Vec<u8>, written: usize) {
         let end = frames.len();
-        self.add(Piece { buffer: Rc::new(frames), start: 0, at: written, end });
+        self.add(Piece { buffer: Rc::new(frames), start: 0, at: written, end, is_pong: false });
+    }
+
+    /// Marks what was queued last as a pong; how many pongs wait now.
+    pub fn mark_pong(&mut self) -> u32 {
+        if let Some(last) = self.pieces.back_mut() {
+            last.is_pong = true;
+            self.pongs += 1;
+        }
+        self.pongs
     }
 
     fn add(&mut self, mut piece: Piece) {
@@ -117,7 +131,8 @@ impl Outbound {
             let start = piece.frame_start();
             let copy = piece.buffer[start..piece.end].to_vec();
             let end = copy.len();
-            piece = Piece { buffer: Rc::new(copy), start: 0, at: piece.at - start, end };
+            let at = piece.at - start;
+            piece = Piece { buffer: Rc::new(copy), start: 0, at, end, is_pong: false };
         }
         self.bytes += unwritten;
         self.pieces.push_back(piece);
@@ -144,6 +159,7 @@ impl Outbound {
             first.at += step;
             written -= step;
             if first.unwritten() == 0 {
+                self.pongs -= u32::from(first.is_pong);
                 self.pieces.pop_front();
             }
         }
@@ -170,6 +186,7 @@ impl Outbound {
                 self.pieces.clear();
             }
         }
+        self.pongs = self.pieces.iter().map(|piece| u32::from(piece.is_pong)).sum();
         before - self.bytes
     }
 

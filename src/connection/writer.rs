@@ -48,8 +48,6 @@ pub(super) struct Writer {
     pub(super) life: Life,
     /// What somebody decided about it; its task acts on it.
     pub(super) ending: Option<Box<Ending>>,
-    /// Pongs in the outbound.
-    pongs: u32,
     /// The connection's task.
     task: Option<Waker>,
     /// Given back when the connection is gone.
@@ -71,7 +69,6 @@ impl Writer {
             peer,
             life: Life::new(now),
             ending: None,
-            pongs: 0,
             task: None,
             _descriptor: descriptor,
         }
@@ -262,8 +259,7 @@ impl Writer {
         if self.outbound.is_empty() {
             return Ok(());
         }
-        self.pongs += 1;
-        if self.pongs > PONGS_PENDING_MAX {
+        if self.outbound.mark_pong() > PONGS_PENDING_MAX {
             ground.counters.pongs_pending.add(1);
             let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
             return Err(Reason::with(close::POLICY, text));
@@ -278,9 +274,6 @@ impl Writer {
         let bytes = self.half.try_write_vectored(&slices[..count])?;
         self.outbound.advance(bytes);
         self.wrote(bytes, ground);
-        if self.outbound.is_empty() {
-            self.pongs = 0;
-        }
         Ok(())
     }
 

@@ -6,9 +6,6 @@ use super::{Breach, Head, Kind, OpCode, unmask};
 use crate::close;
 use crate::limits::MESSAGE_EMPTY_FRAGMENTS_MAX;
 
-/// Shortest head of a client's frame: two bytes and the mask.
-const HEAD_BYTES_MIN: usize = 6;
-
 /// Assembles one connection's messages. Small while no message is unfinished.
 #[derive(Debug)]
 pub struct Decoder {
@@ -70,7 +67,8 @@ impl Decoder {
     #[inline]
     pub fn look(&self, bytes: &[u8]) -> Result<Progress, Breach> {
         let Some(head) = Head::read(bytes)? else {
-            return Ok(Progress::Needs(HEAD_BYTES_MIN.max(bytes.len() + 1)));
+            // any byte of a head may show what is wrong, and no more may come
+            return Ok(Progress::Needs(bytes.len() + 1));
         };
         if head.is_data() {
             match (head.op_code, &self.unfinished) {

@@ -11,10 +11,17 @@ use crate::limits::{Limits, SWEEP_INTERVAL_MAX, SWEEP_TURN_MAX};
 /// Shortest time between two sweeps, however short the timeouts are.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
+/// What passes between two sweeps counts as no more than this, in milliseconds. When the process was
+/// stopped or its machine slept, it was not the peers who were silent.
+const STEP_MAX: u64 = 1000;
+
 /// Runs for as long as its shard.
 pub(super) async fn run(shard: Rc<Shard>) {
+    let (mut last, mut now) = (shard.clock.now(), 0);
     loop {
-        let now = shard.clock.tick().await;
+        let tick = shard.clock.tick().await;
+        now += (tick - last).min(STEP_MAX);
+        last = tick;
         let mut next = Some(0);
         while let Some(from) = next {
             next = sweep(&shard, now, from);

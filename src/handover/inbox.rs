@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use ahash::RandomState;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -113,6 +113,14 @@ impl Inbox {
     pub(crate) async fn arrived(&self) {
         self.gate.notify.notified().await;
         self.gate.woken.swap(false, Ordering::AcqRel);
+    }
+
+    /// Whether nobody can send any more; what was sent before can still be taken.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        let abandoned = Arc::strong_count(&self.gate) == 1;
+        // what the senders did before they went is seen from here on
+        fence(Ordering::Acquire);
+        abandoned
     }
 
     /// The next arrival, if there is one.

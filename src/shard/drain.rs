@@ -11,7 +11,7 @@ use crate::limits::{CUT_WAIT_MAX, DRAIN_CLOSES_PER_SECOND_MIN};
 /// How often the clock ticks in a drain, at least.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Drains until the last connection is gone or the time is over.
+/// Drains until the last connection is gone and nobody can send one more, or the time is over.
 pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -> Remains {
     let home = &shard.home;
     let begin = Instant::now();
@@ -24,8 +24,9 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -
     };
     let (mut from, mut parted) = (0, 0);
     while Instant::now() < deadline {
+        let abandoned = inbox.is_abandoned();
         inbox::refuse_all(shard, inbox);
-        if home.table.borrow().connections() == 0 {
+        if abandoned && home.table.borrow().connections() == 0 {
             break;
         }
         let due = due(begin.elapsed(), total, drain_max).saturating_sub(parted);

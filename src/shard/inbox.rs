@@ -61,17 +61,23 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
         Err(refused) => {
             home.table.borrow().counters().refusals.add(1);
             let response = refused.refusal.response(refused.json);
-            spawn_local(turn_away(refused.socket, response, clock.clone()));
+            turn_away(refused.socket, &response, clock);
         }
     }
 }
 
-/// Says no on a socket that is not a connection, and lingers so that the answer survives.
-async fn turn_away(mut socket: TcpStream, response: Vec<u8>, clock: Clock) {
+/// Says no on a socket that is not a connection. At once, not in a task: a shard that drains may
+/// end before it runs another one.
+fn turn_away(mut socket: TcpStream, response: &[u8], clock: &Clock) {
     // an empty socket takes a short answer or is gone; there is nobody to tell then
-    if socket.write_all(&response).is_err() || socket.shutdown(std::net::Shutdown::Write).is_err() {
-        return;
+    let written = socket.write_all(response);
+    if written.and_then(|()| socket.shutdown(std::net::Shutdown::Write)).is_ok() {
+        spawn_local(linger(socket, clock.clone()));
     }
+}
+
+/// Reads and drops for a while, so that the answer survives.
+async fn linger(socket: TcpStream, clock: Clock) {
     let Ok(mut stream) = tokio::net::TcpStream::from_std(socket) else { return };
     let mut dropped = [0; 512];
     let deadline = Instant::now() + LINGER_MAX;

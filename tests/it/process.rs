@@ -1,0 +1,166 @@
+//! The built command in a process of its own.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::{fs, thread};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::server::PATIENCE;
+
+/// A running `mercury`; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// What it writes to standard error.
+    lines: UnboundedReceiver<String>,
+    /// The lines of the start, in order.
+    pub(crate) start: Vec<String>,
+    /// The ports that it listens on, in order.
+    pub(crate) ports: Vec<u16>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Its exit status; `None` when a signal killed it.
+    pub(crate) status: Option<i32>,
+    /// What it wrote to standard error and nobody read before.
+    pub(crate) lines: Vec<String>,
+    /// What it wrote to standard output.
+    pub(crate) output: String,
+}
+
+impl Process {
+    /// A broker on a free port of 127.0.0.1 with these flags; it listens when this returns.
+    pub(crate) async fn broker(flags: &[&str]) -> Self {
+        let arguments = [&["broker", "-l", "http://127.0.0.1:0", "--pin", "none"], flags].concat();
+        Self::start(&arguments, &[]).await
+    }
+
+    /// A broker with these arguments and variables; it listens when this returns.
+    pub(crate) async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut process = Self::spawn(arguments, variables);
+        loop {
+            let line = process.line().await.unwrap_or_else(|| {
+                panic!("{arguments:?} ended after {:?}", process.start);
+            });
+            let started = line.contains("mercury::start") && line.contains("started");
+            // `listening on http://*:3000`, or the field of a JSON event
+            if let Some((_, rest)) = line.split_once("listening on ") {
+                let url = rest.split('"').next().unwrap();
+                process.ports.push(url.rsplit(':').next().unwrap().parse().unwrap());
+            }
+            process.start.push(line);
+            if started {
+                return process;
+            }
+        }
+    }
+
+    /// Runs to its end.
+    pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        Self::spawn(arguments, variables).ended().await
+    }
+
+    fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mercury"))
+            .args(arguments.iter().map(OsStr::new))
+            .env_clear()
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = unbounded_channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // the test may be over
+                drop(sender.send(line));
+            }
+        });
+        Self { child, lines, start: vec![], ports: vec![] }
+    }
+
+    /// The next line of standard error; `None` when there will be no more.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        timeout(PATIENCE, self.lines.recv()).await.expect("a line in time")
+    }
+
+    /// The next line that holds this.
+    pub(crate) async fn line_with(&mut self, part: &str) -> String {
+        loop {
+            let line = self.line().await.unwrap_or_else(|| panic!("it ended without {part:?}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// The first port.
+    pub(crate) fn port(&self) -> u16 {
+        self.ports[0]
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> Ended {
+        let mut lines = vec![];
+        while let Some(line) = self.line().await {
+            lines.push(line);
+        }
+        // its standard error is closed: it is gone, or about to be
+        let status = self.child.wait().unwrap();
+        let mut output = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        Ended { status: status.code(), lines, output }
+    }
+
+    /// Asks it to stop and waits for its end.
+    pub(crate) async fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Name and permitted CPUs of each of its threads, by name.
+    pub(crate) fn threads(&self) -> Vec<(String, String)> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let mut threads: Vec<_> = tasks
+            .map(|task| {
+                let path = task.unwrap().path();
+                let name = fs::read_to_string(path.join("comm")).unwrap();
+                (name.trim().to_owned(), permitted(&path.join("status")))
+            })
+            .collect();
+        threads.sort();
+        threads
+    }
+
+    /// How many descriptors it holds.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // both fail when it has ended, which is what we want
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The CPUs that a thread may run on, as the kernel lists them.
+pub(crate) fn permitted(status: &std::path::Path) -> String {
+    let status = fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.unwrap().trim().to_owned()
+}

@@ -120,6 +120,7 @@ fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
 async fn wait_for_room(shard: Rc<Shard>, post: Post) {
     let deadline = Instant::now() + POST_WAIT_MAX;
     let mut begun = pin!(shard.shutdown.begun());
+    let mut place = Place { home: &shard.home, ticket: None };
     loop {
         let no_room = match attempt(&shard.home, &post) {
             Ok(Ok(())) => return answer(post, Ok(())),
@@ -130,7 +131,7 @@ async fn wait_for_room(shard: Rc<Shard>, post: Post) {
             return answer(post, Err(full(no_room, &shard.home)));
         }
         tokio::select! {
-            () = room(&shard.home, no_room) => {}
+            () = place.room(no_room) => {}
             // a budget that other topics use up may have room by now
             _ = shard.clock.tick() => {}
             () = &mut begun => return answer(post, Err(Refusal::draining())),
@@ -138,27 +139,29 @@ async fn wait_for_room(shard: Rc<Shard>, post: Post) {
     }
 }
 
-/// Waits in the topic's row until there may be room.
-async fn room(home: &Home, no_room: NoRoom) {
-    let mut place = Place { home, ticket: None };
-    poll_fn(|cx| {
-        let broker = &mut home.table.borrow_mut().broker;
-        match place.ticket {
-            Some(ticket) if broker.is_waiting(ticket) => Poll::Pending,
-            Some(_) => Poll::Ready(()),
-            None => {
-                place.ticket = Some(broker.line_up(no_room, cx.waker().clone()));
-                Poll::Pending
-            }
-        }
-    })
-    .await;
-}
-
-/// A place in a row, given back when the wait ends, however it ends.
+/// A place in a topic's row, given back when the wait ends, however it ends.
 struct Place<'a> {
     home: &'a Home,
     ticket: Option<Ticket>,
+}
+
+impl Place<'_> {
+    /// Waits until there may be room; lines up unless it still stands in the row.
+    async fn room(&mut self, no_room: NoRoom) {
+        let mut is_new = true;
+        poll_fn(|cx| {
+            let broker = &mut self.home.table.borrow_mut().broker;
+            if self.ticket.is_some_and(|ticket| broker.is_waiting(ticket)) {
+                return Poll::Pending;
+            }
+            if !std::mem::take(&mut is_new) {
+                return Poll::Ready(());
+            }
+            self.ticket = Some(broker.line_up(no_room, cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl Drop for Place<'_> {

@@ -135,13 +135,13 @@ async fn a_body_is_as_long_as_max_body_and_no_longer() {
     let mut fry = server.connect("/sub/a").await;
     assert_eq!(server.post("/pub/a", [b'x'; 1000]).await, (200, String::new()));
     assert_eq!(fry.text().await, "x".repeat(1000));
-    let expected = refusal(413, "body-too-long", "body is 1001 bytes, more than 1000");
+    let expected = refusal(413, "body-too-long", "body is 1,001 bytes, more than 1,000");
     assert_eq!(server.post_as("/pub/a", JSON, [b'x'; 1001]).await, expected);
     // a body without a length is refused as soon as it is too long
     let head = "POST /pub/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = server.exchange(format!("{head}3e9\r\n{}\r\n", "x".repeat(1001))).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.ends_with("body is more than 1000 bytes\n"), "{answer}");
+    assert!(answer.ends_with("body is more than 1,000 bytes\n"), "{answer}");
     server.until(|c| &c.body_too_long, 2).await;
     server.until(|c| &c.refusals, 2).await;
     fry.quiet().await;
@@ -151,7 +151,7 @@ async fn a_body_is_as_long_as_max_body_and_no_longer() {
 async fn who_still_sends_a_body_too_long_sees_the_answer() {
     let server = TestServer::start();
     let (status, message) = server.post("/pub/a", vec![b'x'; 16 * 1024 * 1024 + 1]).await;
-    let expected = "body is 16777217 bytes, more than 16777216\n";
+    let expected = "body is 16,777,217 bytes, more than 16,777,216\n";
     assert_eq!((status, message.as_str()), (413, expected));
 }
 

@@ -48,7 +48,7 @@ async fn overflow(sender: &str, reader: &str, laggard: &str) {
     let overflows = |_| server.count(|c| &c.slow_consumers) == 0;
     let sent = publish(&mut sender, &mut reader, 0, overflows).await;
     let (messages, (code, reason)) = laggard.rest().await;
-    assert_eq!((code, reason.as_str()), (1013, "slow consumer: more than 1048576 bytes behind"));
+    assert_eq!((code, reason.as_str()), (1013, "slow consumer: more than 1,048,576 bytes behind"));
     let came = messages.len();
     assert_eq!(numbers(&messages), (0..came).collect::<Vec<_>>(), "a gap before the Close");
     assert!(came < sent, "nothing was dropped");

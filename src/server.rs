@@ -1,6 +1,8 @@
 //! The whole broker: every long-lived thing is started here, and nowhere else.
 
+use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -101,7 +103,7 @@ impl Server {
         let mut ground = Ground {
             router,
             metrics: Metrics::default(),
-            shutdown: Shutdown::default(),
+            shutdown: Shutdown::new(config.shards.get()),
             clock,
             bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
             descriptors: Arc::new(Budget::new(for_clients)),
@@ -198,7 +200,7 @@ fn start_clock(
     let (period, shutdown) = (shard::period(&config.limits), shutdown.clone());
     let clock = thread::Builder::new()
         .name("clock".to_owned())
-        .spawn(move || pendulum.swing(period, &shutdown))
+        .spawn(move || or_abort("clock", || pendulum.swing(period, &shutdown)))
         .map_err(|source| StartError::Thread { what: "clock".to_owned(), source })?;
     Ok(clock.thread().clone())
 }
@@ -252,7 +254,7 @@ fn start_acceptors(
             .collect::<io::Result<Vec<_>>>()
             .map_err(|source| StartError::Thread { what: name.clone(), source })?;
         let door = Door {
-            router: ground.router.clone(),
+            router: RefCell::new(Some(ground.router.clone())),
             limits: config.limits.clone(),
             counters: ground.metrics.thread(),
             bodies: Arc::clone(&ground.bodies),
@@ -277,8 +279,7 @@ fn start_acceptors(
     Ok(ended)
 }
 
-/// Starts a thread that says when it is ready, and what came of it when it ends. The broker
-/// cannot be without any of them: a panic in one ends the process.
+/// Starts a thread that says when it is ready, and what came of it when it ends.
 fn start_thread<T: Send + 'static>(
     name: String,
     ready: mpsc::Sender<Result<(), StartError>>,
@@ -290,14 +291,9 @@ fn start_thread<T: Send + 'static>(
         let say = ready.clone();
         // nobody listens once another thread has failed
         let on_ready = Box::new(move || drop(say.send(Ok(()))));
-        let run = std::panic::AssertUnwindSafe(|| run(on_ready));
-        match std::panic::catch_unwind(run) {
-            Ok(Ok(result)) => drop(ended.send(result)),
-            Ok(Err(source)) => drop(ready.send(Err(StartError::Thread { what, source }))),
-            Err(_) => {
-                tracing::error!(thread = what, "panicked, ending");
-                std::process::abort();
-            }
+        match or_abort(&what, || run(on_ready)) {
+            Ok(result) => drop(ended.send(result)),
+            Err(source) => drop(ready.send(Err(StartError::Thread { what, source }))),
         }
     };
     thread::Builder::new()
@@ -305,6 +301,14 @@ fn start_thread<T: Send + 'static>(
         .spawn(body)
         .map_err(|source| StartError::Thread { what: name, source })?;
     Ok(receiver)
+}
+
+/// Runs what the broker cannot be without: a panic in it ends the process.
+fn or_abort<T>(thread: &str, run: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        tracing::error!(thread, "panicked, ending");
+        std::process::abort();
+    })
 }
 
 /// Raises the soft limit of descriptors to the hard one; what it is then.

@@ -16,7 +16,7 @@ mod upgrade;
 mod visit;
 mod wire;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,18 +26,21 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 pub(crate) use self::listener::bind;
+use crate::broker::Pattern;
+use crate::broker::topic::Topic;
 use crate::config::Mode;
-use crate::handover::{Router, Shutdown};
+use crate::handover::{Arrival, InboxFull, Router, Shutdown};
 use crate::limits::{
-    ACCEPT_PAUSE, BODY_STALL_MAX, Budget, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX, Limits,
+    ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
+    Limits,
 };
 use crate::metrics::Counters;
 
 /// What the connections of one acceptor share.
 #[derive(Debug)]
 pub(crate) struct Door {
-    /// The way to every shard.
-    pub(crate) router: Router,
+    /// The way to every shard; given up when the drain begins, which the shards wait for.
+    pub(crate) router: RefCell<Option<Router>>,
     /// What an operator has set.
     pub(crate) limits: Limits,
     /// This thread's.
@@ -55,6 +58,16 @@ pub(crate) struct Door {
     pub(crate) times: Times,
     /// HTTP connections that are open here.
     pub(crate) visits: Visits,
+}
+
+impl Door {
+    /// Sends an arrival to its topic's home shard. Nothing is sent any more once the drain began.
+    fn send(&self, pattern: Pattern, topic: &Topic, arrival: Arrival) -> Result<(), InboxFull> {
+        match &*self.router.borrow() {
+            Some(router) => router.send(router.home(pattern, topic), arrival),
+            None => Err(InboxFull(arrival)),
+        }
+    }
 }
 
 /// The waits that an operator can't set; apart from the limits so that tests need not wait.
@@ -132,7 +145,10 @@ pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<TcpListener>) {
         tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener));
     }
     door.shutdown.begun().await;
-    if timeout(door.limits.drain_max, door.visits.ended()).await.is_err() {
+    door.router.take();
+    // shards cut at the same deadline, and idle connections end with the shards
+    let deadline = door.limits.drain_max.saturating_add(CUT_WAIT_MAX);
+    if timeout(deadline, door.visits.ended()).await.is_err() {
         door.counters.drain_cut.add(door.visits.open.get());
     }
 }

@@ -59,9 +59,9 @@ pub(super) async fn publish(
     }
     let kind = kind(headers, &body);
     let (answer, answered) = oneshot::channel();
-    let shard = door.router.home(pattern, &topic);
+    let home = topic.clone();
     let post = Arrival::Message(Box::new(Post { pattern, topic, kind, body, answer }));
-    door.router.send(shard, post).map_err(|_| inbox_full(door))?;
+    door.send(pattern, &home, post).map_err(|_| inbox_full(door))?;
     match answered.await {
         Ok(result) => result.map_err(Denial::from),
         // the shard ended and dropped what it had not looked at

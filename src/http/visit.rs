@@ -38,7 +38,7 @@ enum End {
     Over(hyper::Result<()>),
     /// The deadline of this phase passed.
     Late(Phase),
-    /// The broker drains, and no request is on its way.
+    /// The shards have ended, and no request is on its way.
     Drained,
 }
 
@@ -77,8 +77,8 @@ pub(super) async fn visit(
 async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
     let mut phase = progress.phase();
     let mut alarm = Alarm::new(door.times.head_wait);
-    // polled once, so that the drain wakes us; asked again by a load, which is cheaper
-    let mut begun = pin!(door.shutdown.begun());
+    // polled until it waits, so that its end wakes us; asked by a load, which is cheaper
+    let mut over = pin!(door.shutdown.over());
     let mut listens = false;
     poll_fn(|cx| {
         let polled = driven.poll_without_shutdown(cx);
@@ -89,9 +89,9 @@ async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
             return Poll::Ready(End::Over(result));
         }
         if !listens {
-            listens = begun.as_mut().poll(cx).is_pending();
+            listens = over.as_mut().poll(cx).is_pending() && door.shutdown.has_begun();
         }
-        if door.shutdown.has_begun() && progress.is_idle() {
+        if door.shutdown.is_over() && progress.is_idle() {
             return Poll::Ready(End::Drained);
         }
         let now = progress.phase();
@@ -120,11 +120,12 @@ async fn hand_over(
     let (socket, left_over) = take(driven);
     let Ok(socket) = socket.into_std() else { return };
     let Upgrade { role, topic, echo, accept, json } = upgrade;
-    let shard = door.router.home(role.pattern(), &topic);
+    let home = topic.clone();
     let handshake =
         Handshake { socket, left_over, descriptor, peer, role, topic, echo, accept, json };
     let arrival = Arrival::Connection(Box::new(handshake));
-    if let Err(InboxFull(Arrival::Connection(handshake))) = door.router.send(shard, arrival) {
+    let sent = door.send(role.pattern(), &home, arrival);
+    if let Err(InboxFull(Arrival::Connection(handshake))) = sent {
         let denial = inbox_full(door);
         denial.count(&door.counters);
         let Ok(socket) = TcpStream::from_std(handshake.socket) else { return };

@@ -70,6 +70,8 @@ pub(crate) fn run(plan: Plan, ready: impl FnOnce()) -> io::Result<Remains> {
         spawn_local(guard::essential(number, "flusher", flusher));
         spawn_local(guard::essential(number, "sweep", sweep::run(Rc::clone(&shard))));
         inbox::run(&shard, &inbox).await;
-        drain::run(&shard, &inbox, limits.drain_max).await
+        let remains = drain::run(&shard, &inbox, limits.drain_max).await;
+        shard.shutdown.shard_ended();
+        remains
     }))
 }

@@ -198,6 +198,23 @@ async fn an_idle_connection_does_not_hold_it_up() {
 }
 
 #[tokio::test]
+async fn a_post_on_a_connection_that_was_kept_alive_is_a_503() {
+    let server = draining_for(Duration::from_hours(1));
+    let mut kept = Socket::open(server.port).await;
+    assert_eq!(kept.post("/pub/fry", "hi").await, Some(200));
+    // it does not answer the goodbye: the drain goes on
+    let mut silent = Socket::join(server.port, "/sub/fry").await;
+    let ask = async {
+        assert_eq!(silent.until_close().await.1, 1001);
+        let status = kept.post("/pub/fry", "hi").await;
+        drop(silent);
+        status
+    };
+    let (drained, status) = tokio::join!(server.drain(), ask);
+    assert_eq!((drained, status), (NOTHING_CUT, Some(503)));
+}
+
+#[tokio::test]
 async fn listeners_are_closed_first() {
     let mut process = Process::broker(&["--drain-timeout", "1h"]).await;
     let _held = unfinished_post(process.port()).await;

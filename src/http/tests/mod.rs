@@ -3,6 +3,7 @@
 mod handshakes;
 mod posts;
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{Shutdown as Side, SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -87,7 +88,7 @@ impl House {
             let visits = Visits::default();
             #[rustfmt::skip]
             let door = Door {
-                router, limits, counters, bodies, descriptors, shutdown, mode, times, visits,
+                router: RefCell::new(Some(router)), limits, counters, bodies, descriptors, shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();

@@ -76,7 +76,7 @@ pub const READS_PER_TURN_MAX: usize = 4;
 /// what a saturated topic adds to the latency of a quiet one.
 pub const WRITES_PER_TURN_MAX: usize = 64;
 /// A coming flush of at least this many writes lets the readers go first once more.
-pub const FLUSH_LARGE_WRITES: usize = 16;
+pub const FLUSH_LARGE_WRITES: usize = 4;
 
 /// Default of `--max-backlog`: payload that waits in one topic for a puller.
 pub const BACKLOG_BYTES_MAX: usize = 16 * MIB;

@@ -1,10 +1,12 @@
 //! A quiet topic beside a saturated one, each driven by its own thread.
 //!
 //! On one thread, reading a thousand saturated sockets would delay the reading of the quiet one,
-//! and the client's own turn would pass for the broker's latency.
+//! and the client's own turn would pass for the broker's latency. Where both threads share a core,
+//! the quiet one also has to go first.
 
 use std::thread;
 
+use rustix::process::setpriority_process;
 use tokio::sync::oneshot;
 
 use crate::connection::Target;
@@ -13,6 +15,9 @@ use crate::measurement::measure;
 use crate::report::Report;
 use crate::runtime;
 use crate::scenario::Plan;
+
+/// Of the quiet thread; the saturated one has 0.
+const QUIET_NICENESS: i32 = -19;
 
 /// Runs both from the same moment, once both are connected.
 pub(crate) async fn run(
@@ -28,6 +33,10 @@ pub(crate) async fn run(
     let beside = thread::Builder::new()
         .name("quiet".to_owned())
         .spawn(move || {
+            // on Linux this is about the calling thread
+            if setpriority_process(None, QUIET_NICENESS).is_err() {
+                eprintln!("not permitted to go first: our own load is part of the quiet latency");
+            }
             let runtime = runtime().map_err(|error| error.to_string())?;
             runtime.block_on(run_quiet(quiet, &target, ready, started))
         })

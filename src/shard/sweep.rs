@@ -11,8 +11,8 @@ use crate::limits::{Limits, SWEEP_INTERVAL_MAX, SWEEP_TURN_MAX};
 /// Shortest time between two sweeps, however short the timeouts are.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
-/// What passes between two sweeps counts as no more than this, in milliseconds. When the process was
-/// stopped or its machine slept, it was not the peers who were silent.
+/// What passes between two sweeps counts as no more than this, in milliseconds. When the process
+/// was stopped or its machine slept, it was not the peers who were silent.
 const STEP_MAX: u64 = 1000;
 
 /// Runs for as long as its shard.

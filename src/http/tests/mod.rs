@@ -88,7 +88,8 @@ impl House {
             let visits = Visits::default();
             #[rustfmt::skip]
             let door = Door {
-                router: RefCell::new(Some(router)), limits, counters, bodies, descriptors, shutdown, mode, times, visits,
+                router: RefCell::new(Some(router)),
+                limits, counters, bodies, descriptors, shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();

@@ -115,8 +115,10 @@ pub const LOG_LINES_PER_SWEEP_MAX: u32 = 20;
 /// Connections closed per second by a drain, at least.
 pub const DRAIN_CLOSES_PER_SECOND_MIN: u32 = 100;
 
-/// Descriptors kept free of clients: listeners, event queues, logs.
+/// Descriptors kept free of clients, at least: listeners, event queues, logs.
 pub const DESCRIPTORS_RESERVED: usize = 64;
+/// Descriptors of one thread's event queue, and some room.
+pub const DESCRIPTORS_PER_THREAD: usize = 5;
 /// How long accepting pauses when descriptors have run out.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

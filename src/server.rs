@@ -17,7 +17,7 @@ use crate::config::cores::{self, Plan};
 use crate::config::{Config, Listen};
 use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown};
 use crate::http::{self, Door, Times, Visits};
-use crate::limits::{Budget, DESCRIPTORS_RESERVED, LimitsError};
+use crate::limits::{Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError};
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
 
@@ -88,8 +88,7 @@ impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.limits.check()?;
-        let descriptors = raise_descriptors();
-        let for_clients = descriptors.saturating_sub(DESCRIPTORS_RESERVED).max(1);
+        let descriptors = raise_descriptors().saturating_sub(reserved(config)).max(1);
         let bound = config.listen.iter().map(|listen| bind(listen, config.accept_backlog));
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let urls = config.listen.iter().zip(&listeners).map(|(listen, listener)| {
@@ -106,7 +105,7 @@ impl Server {
             shutdown: Shutdown::new(config.shards.get()),
             clock,
             bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
-            descriptors: Arc::new(Budget::new(for_clients)),
+            descriptors: Arc::new(Budget::new(descriptors)),
             ready,
         };
         // from here on an early return drains what was started
@@ -147,7 +146,7 @@ impl Server {
         &self.metrics
     }
 
-    /// Descriptors that the system allows this process, those kept for itself included.
+    /// Sockets that clients may open, all together.
     #[must_use]
     pub const fn descriptors(&self) -> usize {
         self.descriptors
@@ -309,6 +308,14 @@ fn or_abort<T>(thread: &str, run: impl FnOnce() -> T) -> T {
         tracing::error!(thread, "panicked, ending");
         std::process::abort();
     })
+}
+
+/// Descriptors that are not for clients.
+fn reserved(config: &Config) -> usize {
+    let acceptors = config.acceptors.get();
+    let threads = config.shards.get() + acceptors;
+    let own = DESCRIPTORS_PER_THREAD * threads + acceptors * config.listen.len();
+    DESCRIPTORS_RESERVED.max(own)
 }
 
 /// Raises the soft limit of descriptors to the hard one; what it is then.

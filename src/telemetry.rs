@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::cores::Plan;
 use crate::config::{Config, Log, LogFormat, Size};
-use crate::limits::{DESCRIPTORS_RESERVED, Limits};
+use crate::limits::Limits;
 
 /// Target of the start-up lines: scripts wait for them, so no log level hides them.
 const START: &str = "mercury::start";
@@ -36,7 +36,7 @@ pub struct Announcement<'a> {
     pub config: &'a Config,
     /// Where the shards run.
     pub pins: &'a Plan,
-    /// The limit of descriptors after it was raised.
+    /// Sockets that clients may open.
     pub descriptors: usize,
 }
 
@@ -72,8 +72,7 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
 
 /// How many connections fit: what was asked for, as far as descriptors reach.
 fn connections(asked: Option<usize>, descriptors: usize) -> usize {
-    let fitting = descriptors.saturating_sub(DESCRIPTORS_RESERVED);
-    asked.map_or(fitting, |asked| asked.min(fitting))
+    asked.map_or(descriptors, |asked| asked.min(descriptors))
 }
 
 /// Formats what the filter lets through.
@@ -146,7 +145,7 @@ mod tests {
         let pins = cores::plan(&config.pin, two);
         logged(format, filter, |lines| {
             let announcement =
-                Announcement { urls: &urls, config: &config, pins: &pins, descriptors: 1064 };
+                Announcement { urls: &urls, config: &config, pins: &pins, descriptors: 1000 };
             announce_to(lines, format, &announcement);
         })
     }
@@ -190,8 +189,7 @@ mod tests {
 
     #[test]
     fn connections_end_where_descriptors_end() {
-        let cases =
-            [(None, 1064, 1000), (Some(10), 1064, 10), (Some(5000), 1064, 1000), (None, 3, 0)];
+        let cases = [(None, 1000, 1000), (Some(10), 1000, 10), (Some(5000), 1000, 1000)];
         for (asked, descriptors, expected) in cases {
             assert_eq!(connections(asked, descriptors), expected);
         }

@@ -91,7 +91,8 @@ impl NoRoom {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyTopics;
 
-/// What the flusher has to do; each topic and puller stands here at most once.
+/// What the flusher has to do. A topic stands here at most once; of a puller that left a job may
+/// remain, which then does nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Job {
     Bus(TopicId),
@@ -158,56 +159,58 @@ impl Broker {
         topic: &Topic,
         echo: bool,
     ) -> Result<MemberId, TooManyTopics> {
-        self.change(|broker| broker.join_inside(role, topic, echo))
-    }
-
-    fn join_inside(
-        &mut self,
-        role: Role,
-        topic: &Topic,
-        echo: bool,
-    ) -> Result<MemberId, TooManyTopics> {
-        let id = self.members.next_id();
-        let part = match role {
-            Role::Peer => self.bus.join(id, topic, echo, &self.bounds)?,
-            Role::Publisher => self.pubsub.enter(topic, &self.bounds)?,
-            Role::Subscriber => self.pubsub.join(id, topic, &self.bounds)?,
-            Role::Pusher => self.pushpull.enter(topic, &self.bounds)?,
-            Role::Puller => self.pushpull.topic(topic, &self.bounds)?,
-        };
-        self.members.insert(id, part);
-        if role == Role::Puller {
-            self.pushpull.join(id, &mut self.members, &self.bounds, &mut self.turn);
-        }
-        self.bounds.counters.joins.add(1);
-        Ok(id)
+        self.change(|broker| {
+            let id = broker.members.next_id();
+            let part = match role {
+                Role::Peer => broker.bus.join(id, topic, echo, &broker.bounds)?,
+                Role::Publisher => broker.pubsub.enter(topic, &broker.bounds)?,
+                Role::Subscriber => broker.pubsub.join(id, topic, &broker.bounds)?,
+                Role::Pusher => broker.pushpull.enter(topic, &broker.bounds)?,
+                Role::Puller => broker.pushpull.topic(topic, &broker.bounds)?,
+            };
+            broker.members.insert(id, part);
+            if role == Role::Puller {
+                broker.pushpull.join(id, &mut broker.members, &broker.bounds, &mut broker.turn);
+            }
+            broker.bounds.counters.joins.add(1);
+            Ok(id)
+        })
     }
 
     /// Leaves the topic; afterwards nothing is given to the member. `unwritten` are the jobs of a
     /// puller that its socket did not take completely: they go back to the front of the backlog,
     /// before those that were never offered to it. The id stays taken until [`Broker::forget`].
     pub fn leave(&mut self, id: MemberId, unwritten: Vec<Vec<u8>>) {
-        self.change(|broker| broker.leave_inside(id, unwritten));
-    }
-
-    fn leave_inside(&mut self, id: MemberId, unwritten: Vec<Vec<u8>>) {
-        match self.members.replace(id, Part::Left) {
-            Part::Left => return,
-            Part::Peer(peer) => self.bus.leave(&peer, &mut self.members, &self.bounds),
-            Part::Publisher(path) => self.pubsub.quit(&path, &self.bounds),
-            Part::Subscriber(seat) => self.pubsub.leave(seat, &mut self.members, &self.bounds),
-            Part::Pusher(topic) => self.pushpull.release(topic, &self.bounds),
-            Part::Puller(puller) => {
-                let (members, bounds) = (&mut self.members, &self.bounds);
-                self.pushpull.leave(id, &puller, unwritten, members, bounds, &mut self.turn);
+        self.change(|broker| {
+            match broker.members.replace(id, Part::Left) {
+                Part::Left => return,
+                Part::Peer(peer) => broker.bus.leave(&peer, &mut broker.members, &broker.bounds),
+                Part::Publisher(path) => broker.pubsub.quit(&path, &broker.bounds),
+                Part::Subscriber(seat) => {
+                    broker.pubsub.leave(seat, &mut broker.members, &broker.bounds);
+                }
+                Part::Pusher(topic) => broker.pushpull.release(topic, &broker.bounds),
+                Part::Puller(puller) => {
+                    let (members, bounds) = (&mut broker.members, &broker.bounds);
+                    broker.pushpull.leave(
+                        id,
+                        &puller,
+                        unwritten,
+                        members,
+                        bounds,
+                        &mut broker.turn,
+                    );
+                }
             }
-        }
-        self.bounds.counters.leaves.add(1);
+            broker.bounds.counters.leaves.add(1);
+        });
     }
 
     /// Frees the id of a member that left.
     pub fn forget(&mut self, id: MemberId) {
-        self.members.remove(id);
+        self.change(|broker| {
+            broker.members.remove(id);
+        });
     }
 
     /// The topic's name, for logs; `None` once the member left.
@@ -227,40 +230,45 @@ impl Broker {
     /// connection is not read until it can: see [`Broker::line_up`].
     #[inline]
     pub fn room(&mut self, id: MemberId, bytes: usize) -> Result<(), NoRoom> {
-        match &self.members[id] {
-            Part::Peer(peer) => self.bus.room(peer.seat.topic, &self.bounds),
-            Part::Publisher(path) => self.pubsub.room(path, &self.bounds),
+        self.change(|broker| match &broker.members[id] {
+            Part::Peer(peer) => broker.bus.room(peer.seat.topic, &broker.bounds),
+            Part::Publisher(path) => broker.pubsub.room(path, &broker.bounds),
             Part::Pusher(topic) => {
                 let topic = *topic;
-                self.pushpull.room(topic, bytes, &self.members, &self.bounds)
+                broker.pushpull.room(topic, bytes, &broker.members, &broker.bounds)
             }
             Part::Subscriber(_) | Part::Puller(_) | Part::Left => Ok(()),
-        }
+        })
     }
 
     /// Takes a message from a member for which there is room; from one that only receives it is
     /// ignored.
     #[inline]
     pub fn publish(&mut self, id: MemberId, kind: Kind, payload: &[u8]) {
-        self.change(|broker| broker.publish_inside(id, kind, payload));
-    }
-
-    fn publish_inside(&mut self, id: MemberId, kind: Kind, payload: &[u8]) {
-        let turn = &mut self.turn;
-        match &self.members[id] {
-            Part::Peer(_) => self.bus.publish(id, kind, payload, &mut self.members, turn),
-            Part::Publisher(path) => self.pubsub.publish(path, kind, payload, turn),
-            Part::Pusher(topic) => {
-                let topic = *topic;
-                self.pushpull.push(topic, kind, payload, &mut self.members, &self.bounds, turn);
+        self.change(|broker| {
+            let turn = &mut broker.turn;
+            match &broker.members[id] {
+                Part::Peer(_) => broker.bus.publish(id, kind, payload, &mut broker.members, turn),
+                Part::Publisher(path) => broker.pubsub.publish(path, kind, payload, turn),
+                Part::Pusher(topic) => {
+                    let topic = *topic;
+                    broker.pushpull.push(
+                        topic,
+                        kind,
+                        payload,
+                        &mut broker.members,
+                        &broker.bounds,
+                        turn,
+                    );
+                }
+                Part::Subscriber(_) | Part::Puller(_) | Part::Left => {
+                    broker.bounds.counters.messages_ignored.add(1);
+                    return;
+                }
             }
-            Part::Subscriber(_) | Part::Puller(_) | Part::Left => {
-                self.bounds.counters.messages_ignored.add(1);
-                return;
-            }
-        }
-        self.bounds.counters.messages_in.add(1);
-        self.bounds.counters.bytes_in.add(payload.len() as u64);
+            broker.bounds.counters.messages_in.add(1);
+            broker.bounds.counters.bytes_in.add(payload.len() as u64);
+        });
     }
 
     /// Takes a message from somebody who is not connected. Creates no topic unless the message
@@ -272,30 +280,22 @@ impl Broker {
         kind: Kind,
         payload: &[u8],
     ) -> Result<Result<(), NoRoom>, TooManyTopics> {
-        self.change(|broker| broker.post_inside(pattern, topic, kind, payload))
-    }
-
-    fn post_inside(
-        &mut self,
-        pattern: Pattern,
-        topic: &Topic,
-        kind: Kind,
-        payload: &[u8],
-    ) -> Result<Result<(), NoRoom>, TooManyTopics> {
-        let (bounds, turn) = (&self.bounds, &mut self.turn);
-        let outcome = match pattern {
-            Pattern::Bus => self.bus.post(topic, kind, payload, bounds, turn),
-            Pattern::PubSub => self.pubsub.post(topic, kind, payload, bounds, turn),
-            Pattern::PushPull => {
-                let members = &mut self.members;
-                self.pushpull.post(topic, kind, payload, members, bounds, turn)?
+        self.change(|broker| {
+            let (bounds, turn) = (&broker.bounds, &mut broker.turn);
+            let outcome = match pattern {
+                Pattern::Bus => broker.bus.post(topic, kind, payload, bounds, turn),
+                Pattern::PubSub => broker.pubsub.post(topic, kind, payload, bounds, turn),
+                Pattern::PushPull => {
+                    let members = &mut broker.members;
+                    broker.pushpull.post(topic, kind, payload, members, bounds, turn)?
+                }
+            };
+            if outcome.is_ok() {
+                bounds.counters.posts_in.add(1);
+                bounds.counters.post_bytes_in.add(payload.len() as u64);
             }
-        };
-        if outcome.is_ok() {
-            bounds.counters.posts_in.add(1);
-            bounds.counters.post_bytes_in.add(payload.len() as u64);
-        }
-        Ok(outcome)
+            Ok(outcome)
+        })
     }
 
     /// Lines up for room: `waker` is woken when there may be some. Whoever has a ticket hands it
@@ -303,13 +303,14 @@ impl Broker {
     /// waits for a budget that other topics use up has to look again after a while.
     #[must_use]
     pub fn line_up(&mut self, no_room: NoRoom, waker: Waker) -> Ticket {
-        self.tickets += 1;
-        let ticket = Ticket { place: no_room.0, number: self.tickets };
-        if let Some(waiting) = self.waiting(ticket.place) {
-            waiting.enter(ticket.number, waker);
-        }
-        self.bounds.counters.publisher_waits.add(1);
-        ticket
+        self.change(|broker| {
+            broker.tickets += 1;
+            let ticket = Ticket { place: no_room.0, number: broker.tickets };
+            if let Some(waiting) = broker.waiting(ticket.place) {
+                waiting.enter(ticket.number, waker);
+            }
+            ticket
+        })
     }
 
     /// Whether this ticket's waker is still to be woken.
@@ -319,16 +320,18 @@ impl Broker {
 
     /// Gives a ticket back.
     pub fn step_out(&mut self, ticket: Ticket) {
-        if let Some(waiting) = self.waiting(ticket.place) {
-            waiting.leave(ticket.number);
-        }
+        self.change(|broker| {
+            if let Some(waiting) = broker.waiting(ticket.place) {
+                waiting.leave(ticket.number);
+            }
+        });
     }
 
     fn waiting(&mut self, place: Place) -> Option<&mut waiting::Waiting> {
         match place {
             Place::Bus(id) => self.bus.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
             Place::PubSub(id) => self.pubsub.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
-            Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|queue| &mut queue.waiting),
+            Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|lane| &mut lane.waiting),
         }
     }
 
@@ -355,23 +358,22 @@ impl Broker {
     /// Gives out what gathered, in at most `writes` writes, the jobs in turn: each gets its share
     /// and passes on what it does not need. Whether anything is left for the next turn.
     pub fn flush(&mut self, writes: usize, receivers: &mut impl Receivers) -> bool {
-        self.change(|broker| broker.flush_inside(writes, receivers))
-    }
-
-    fn flush_inside(&mut self, mut writes: usize, receivers: &mut impl Receivers) -> bool {
-        let mut round = self.turn.jobs.len();
-        while writes > 0
-            && let Some(job) = self.turn.jobs.pop_front()
-        {
-            let share = (writes / round.max(1)).max(1);
-            let (written, finished) = self.work(job, share, receivers);
-            writes -= written;
-            if !finished {
-                self.turn.jobs.push_back(job);
+        self.change(|broker| {
+            let mut writes = writes;
+            let mut round = broker.turn.jobs.len();
+            while writes > 0
+                && let Some(job) = broker.turn.jobs.pop_front()
+            {
+                let share = (writes / round.max(1)).max(1);
+                let (written, finished) = broker.work(job, share, receivers);
+                writes -= written;
+                if !finished {
+                    broker.turn.jobs.push_back(job);
+                }
+                round = if round > 1 { round - 1 } else { broker.turn.jobs.len() };
             }
-            round = if round > 1 { round - 1 } else { self.turn.jobs.len() };
-        }
-        self.has_jobs()
+            broker.has_jobs()
+        })
     }
 
     /// One job, at most `writes` writes; how many it was, and whether nothing is left of it.
@@ -381,9 +383,9 @@ impl Broker {
             Job::Bus(id) => (&mut self.bus.topics, id),
             Job::PubSub(id) => (&mut self.pubsub.topics, id),
             Job::Puller(id) => {
-                self.pushpull.deliver(id, members, bounds, turn, receivers);
-                bounds.counters.batches_out.add(1);
-                return (1, true);
+                let written = self.pushpull.deliver(id, members, bounds, turn, receivers);
+                bounds.counters.batches_out.add(u64::from(written));
+                return (usize::from(written), true);
             }
         };
         let fanout = &mut tree[id];
@@ -398,19 +400,19 @@ impl Broker {
 
     /// A puller's outbound shrank to `outbound` bytes: it may take more.
     pub fn progress(&mut self, id: MemberId, outbound: usize) {
-        self.change(|broker| broker.progress_inside(id, outbound));
-    }
-
-    fn progress_inside(&mut self, id: MemberId, outbound: usize) {
-        let (members, bounds) = (&mut self.members, &self.bounds);
-        self.pushpull.progress(id, outbound, members, bounds, &mut self.turn);
+        self.change(|broker| {
+            let (members, bounds) = (&mut broker.members, &broker.bounds);
+            broker.pushpull.progress(id, outbound, members, bounds, &mut broker.turn);
+        });
     }
 
     /// A puller's socket takes nothing: it is passed over until it makes progress.
     pub fn stall(&mut self, id: MemberId) {
-        if let Part::Puller(puller) = &mut self.members[id] {
-            puller.stalled = true;
-        }
+        self.change(|broker| {
+            if let Part::Puller(puller) = &mut broker.members[id] {
+                puller.stalled = true;
+            }
+        });
     }
 
     /// Whether the member is a puller whose topic holds jobs that it may yet get.

@@ -94,6 +94,11 @@ impl Life {
         }
     }
 
+    /// Whether its socket has taken nothing for too long.
+    pub(super) const fn is_stalled(&self, now: u64, waits: bool, rules: &Rules) -> bool {
+        waits && now.saturating_sub(self.progress) > rules.write_stall_max
+    }
+
     /// What is due now, for the connection with this number. `waits` says whether anything waits
     /// in its outbound.
     pub(super) fn due(
@@ -108,7 +113,7 @@ impl Life {
         if let Some(until) = self.linger_until {
             return if now >= until { Due::LingerEnd } else { Due::Nothing };
         }
-        if waits && over(self.progress, rules.write_stall_max) {
+        if !is_puller && self.is_stalled(now, waits, rules) {
             return Due::WriteStall;
         }
         if self.paused {
@@ -126,8 +131,10 @@ impl Life {
         }
         let wait = if is_puller { rules.pull_pong_wait_max } else { rules.pong_wait_max };
         match self.pinged {
+            Some(pinged) if self.heard >= pinged => self.pinged = None,
             Some(_) if waits => self.pinged = Some(now),
-            Some(pinged) if self.heard >= pinged || self.progress > pinged => self.pinged = None,
+            // it takes what we send: its clock starts again, and one ping is enough
+            Some(pinged) if self.progress > pinged => self.pinged = Some(self.progress),
             Some(pinged) if over(pinged, wait) => return Due::PongTimeout,
             Some(_) => {}
             None => {
@@ -191,6 +198,19 @@ mod tests {
         life.pinged = Some(1);
         assert_eq!(life.due(500 * SECOND, 0, true, false, &rules()), Due::Nothing);
         assert_eq!(life.due(602 * SECOND, 0, true, false, &rules()), Due::PongTimeout);
+        let mut stalled = Life::new(0);
+        assert!(stalled.is_stalled(11 * SECOND, true, &rules()));
+        assert_eq!(stalled.due(11 * SECOND, 0, true, true, &rules()), Due::Nothing);
+        assert_eq!(stalled.due(15_000 * SECOND, 0, true, true, &rules()), Due::Inactive);
+    }
+
+    #[test]
+    fn a_peer_that_takes_what_is_sent_is_asked_once_and_has_longer_to_answer() {
+        let mut life = Life { pinged: Some(30 * SECOND), ..Life::new(0) };
+        life.progress = 45 * SECOND;
+        assert_eq!(due(&mut life, 60 * SECOND), Due::Nothing);
+        assert_eq!(due(&mut life, 65 * SECOND), Due::Nothing);
+        assert_eq!(due(&mut life, 66 * SECOND), Due::PongTimeout);
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Table {
     pub(super) fn dismiss(&mut self, id: MemberId) {
         self.broker.leave(id, vec![]);
         self.forget(id);
+        self.poke();
     }
 
     /// Forgets a connection that left its topic; its socket closes.
@@ -181,6 +182,9 @@ impl Table {
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let waits = !writer.outbound.is_empty();
             let is_puller = writer.role == Role::Puller;
+            if is_puller && writer.life.is_stalled(now, waits, &self.rules) {
+                self.broker.stall(id);
+            }
             let due = writer.life.due(now, id.0, is_puller, waits, &self.rules);
             self.act(id, due);
         }
@@ -201,7 +205,6 @@ impl Table {
                 counters.pong_timeouts.add(1);
                 writer.end(Ending::Drop);
             }
-            Due::WriteStall if writer.role == Role::Puller => self.broker.stall(id),
             Due::WriteStall => {
                 counters.write_stalls.add(1);
                 let reason = Reason::new(close::TRY_AGAIN, "slow consumer: no write for too long");
@@ -227,17 +230,17 @@ impl Table {
         self.writers.ground.now + super::keepalive::milliseconds(LINGER_MAX)
     }
 
-    /// Logs a connection that is closed for a limit of ours, unless there are too many.
+    /// Logs a connection that we close; slow consumers as far as there are not too many.
     pub(super) fn log_closing(&mut self, id: MemberId, reason: &Reason) {
-        if self.log_lines == 0 {
-            return;
-        }
-        self.log_lines -= 1;
         let (writer, _) = self.writers.of(id);
         let (peer, behind) = (writer.peer, writer.outbound.bytes());
         let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
         let code = reason.code;
         if code == close::TRY_AGAIN {
+            if self.log_lines == 0 {
+                return;
+            }
+            self.log_lines -= 1;
             tracing::warn!(%topic, %peer, behind, code, "closed: {}", reason.text);
         } else {
             tracing::debug!(%topic, %peer, code, "closed: {}", reason.text);
@@ -279,11 +282,6 @@ impl Table {
             writer.ending = Some(Box::new(Ending::Reset));
             writer.wake();
         }
-    }
-
-    /// Wakes every connection, so that it sees that the drain began.
-    pub(crate) fn wake_all(&self) {
-        self.writers.list.iter().flatten().for_each(Writer::wake);
     }
 }
 

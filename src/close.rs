@@ -11,8 +11,6 @@ pub struct Reason {
     pub text: Cow<'static, str>,
 }
 
-/// Normal closure, for a peer whose Close had no code.
-pub const NORMAL: u16 = 1000;
 /// The server goes away, or the connection was idle for too long.
 pub const GOING_AWAY: u16 = 1001;
 /// The peer broke RFC 6455.

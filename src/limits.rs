@@ -108,6 +108,8 @@ pub const SWEEP_TURN_MAX: usize = 1024;
 
 /// Default of `--drain-timeout`.
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Time between two ticks of the clock while the broker drains, at most.
+pub const DRAIN_STEP: Duration = Duration::from_millis(10);
 /// How long connections that a drain cut get to leave their topics.
 pub const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Lines that a shard logs about slow consumers between two sweeps; more are only counted.

@@ -77,7 +77,7 @@ counters! {
     post_bytes_in,
     /// Bytes that sockets took from us, frames of control and handshakes included.
     bytes_out,
-    /// Messages that subscribers, pullers and stray frames sent where nobody listens.
+    /// Messages that subscribers and pullers sent.
     messages_ignored,
     /// Batches written to one receiver, or queued for it.
     batches_out,

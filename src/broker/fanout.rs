@@ -15,6 +15,8 @@ use crate::frame;
 use crate::limits::{BATCH_POOL_MAX, BATCH_POOLED_BYTES_MAX};
 use crate::outbound::Batch;
 
+/// Ranges of own frames that an idle peer may keep room for.
+const OWN_RANGES_KEPT: usize = 16;
 /// Stands where a member left while a batch was in flight.
 const GONE: MemberId = MemberId(u32::MAX);
 
@@ -249,6 +251,9 @@ impl OwnFrames {
             at = at.max(own.end);
         }
         add(at..batch.end);
+        if self.0.is_empty() && self.0.capacity() > OWN_RANGES_KEPT {
+            self.0 = vec![];
+        }
     }
 }
 

@@ -14,16 +14,16 @@ use crate::frame;
 /// All push/pull topics of a shard.
 #[derive(Debug, Default)]
 pub(super) struct PushPull {
-    pub(super) topics: TopicTree<Queue>,
+    pub(super) topics: TopicTree<Lane>,
 }
 
 /// One topic of jobs.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct Lane {
     ring: Ring,
     /// Jobs that no puller could take, oldest first. While it is not empty it is one of the
     /// topic's users.
-    backlog: VecDeque<Waiter>,
+    backlog: VecDeque<Kept>,
     /// Payload in the backlog.
     bytes: usize,
     /// Pushers who found the backlog full.
@@ -32,12 +32,12 @@ pub(super) struct Queue {
 
 /// A job in a backlog.
 #[derive(Debug)]
-struct Waiter {
+struct Kept {
     frame: Vec<u8>,
     payload: usize,
 }
 
-impl Queue {
+impl Lane {
     pub(super) fn has_backlog(&self) -> bool {
         !self.backlog.is_empty()
     }
@@ -70,7 +70,7 @@ impl Queue {
 
     /// Takes the oldest job out of the backlog.
     fn pop(&mut self, bounds: &Bounds) -> Option<Vec<u8>> {
-        let Waiter { frame, payload } = self.backlog.pop_front()?;
+        let Kept { frame, payload } = self.backlog.pop_front()?;
         self.bytes -= payload;
         bounds.backlogs.give(payload);
         bounds.counters.backlog_messages.take(1);
@@ -128,8 +128,8 @@ impl PushPull {
         bounds: &Bounds,
         turn: &mut Turn,
     ) {
-        let queue = &mut self.topics[puller.topic];
-        queue.ring.leave(id);
+        let lane = &mut self.topics[puller.topic];
+        lane.ring.leave(id);
         let mut at = 0;
         while at < puller.pending.len() {
             let sent = frame::sent_at(&puller.pending, at);
@@ -137,13 +137,13 @@ impl PushPull {
             unwritten.push(puller.pending[sent.range].to_vec());
         }
         bounds.counters.jobs_returned.add(unwritten.len() as u64);
-        let had_backlog = queue.has_backlog();
+        let had_backlog = lane.has_backlog();
         for frame in unwritten.into_iter().rev() {
             let payload = frame::sent_at(&frame, 0).payload;
-            queue.entered(payload, bounds);
-            queue.backlog.push_front(Waiter { frame, payload });
+            lane.entered(payload, bounds);
+            lane.backlog.push_front(Kept { frame, payload });
         }
-        if queue.has_backlog() && !had_backlog {
+        if lane.has_backlog() && !had_backlog {
             self.topics.hold(puller.topic);
         }
         self.feed(puller.topic, members, bounds, turn);
@@ -159,10 +159,10 @@ impl PushPull {
         members: &Members,
         bounds: &Bounds,
     ) -> Result<(), NoRoom> {
-        let queue = &mut self.topics[topic];
+        let lane = &mut self.topics[topic];
         let frame_bytes = frame::sent_size(payload);
-        if (!queue.has_backlog() && queue.choose(frame_bytes, members, bounds).is_some())
-            || queue.has_room(payload, bounds)
+        if (!lane.has_backlog() && lane.choose(frame_bytes, members, bounds).is_some())
+            || lane.has_room(payload, bounds)
         {
             return Ok(());
         }
@@ -180,21 +180,21 @@ impl PushPull {
         bounds: &Bounds,
         turn: &mut Turn,
     ) {
-        let queue = &mut self.topics[topic];
+        let lane = &mut self.topics[topic];
         let size = frame::sent_size(payload.len());
-        if !queue.has_backlog()
-            && let Some(place) = queue.choose(size, members, bounds)
+        if !lane.has_backlog()
+            && let Some(place) = lane.choose(size, members, bounds)
         {
-            let id = queue.ring.served(place);
+            let id = lane.ring.served(place);
             let pending = give(id, members, turn);
             frame::append(pending, kind.op_code(), payload);
             return;
         }
         let mut frame = Vec::with_capacity(size);
         frame::append(&mut frame, kind.op_code(), payload);
-        queue.entered(payload.len(), bounds);
-        let first = !queue.has_backlog();
-        queue.backlog.push_back(Waiter { frame, payload: payload.len() });
+        lane.entered(payload.len(), bounds);
+        let first = !lane.has_backlog();
+        lane.backlog.push_back(Kept { frame, payload: payload.len() });
         if first {
             self.topics.hold(topic);
         }
@@ -220,21 +220,21 @@ impl PushPull {
 
     /// Gives out what waits, as long as somebody can take it.
     fn feed(&mut self, topic: TopicId, members: &mut Members, bounds: &Bounds, turn: &mut Turn) {
-        let queue = &mut self.topics[topic];
-        let had_backlog = queue.has_backlog();
-        while let Some(oldest) = queue.backlog.front()
-            && let Some(place) = queue.choose(oldest.frame.len(), members, bounds)
-            && let Some(frame) = queue.pop(bounds)
+        let lane = &mut self.topics[topic];
+        let had_backlog = lane.has_backlog();
+        while let Some(oldest) = lane.backlog.front()
+            && let Some(place) = lane.choose(oldest.frame.len(), members, bounds)
+            && let Some(frame) = lane.pop(bounds)
         {
-            let id = queue.ring.served(place);
+            let id = lane.ring.served(place);
             give(id, members, turn).extend_from_slice(&frame);
         }
-        if had_backlog && !queue.has_backlog() {
+        if had_backlog && !lane.has_backlog() {
             self.release(topic, bounds);
         }
     }
 
-    /// Writes a puller's jobs of this turn, all at once.
+    /// Writes a puller's jobs of this turn, all at once; whether there were any.
     pub(super) fn deliver(
         &mut self,
         id: MemberId,
@@ -242,12 +242,12 @@ impl PushPull {
         bounds: &Bounds,
         turn: &mut Turn,
         receivers: &mut impl Receivers,
-    ) {
+    ) -> bool {
         // it may have left since, and its id may belong to another by now
-        let Some(Part::Puller(puller)) = members.get_mut(id) else { return };
+        let Some(Part::Puller(puller)) = members.get_mut(id) else { return false };
         puller.queued = false;
         if puller.pending.is_empty() {
-            return;
+            return false;
         }
         let taken = receivers.jobs(id, std::mem::take(&mut puller.pending));
         puller.outbound = taken.outbound;
@@ -255,6 +255,7 @@ impl PushPull {
             turn.pool.give(spare);
         }
         self.resume(id, members, bounds, turn);
+        true
     }
 
     /// A puller's socket took something.
@@ -284,8 +285,8 @@ impl PushPull {
 
     /// Topics with a backlog: name, jobs, payload.
     pub(super) fn backlogs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
-        let full = |(_, queue): &(&str, &Queue)| queue.has_backlog();
-        self.topics.iter().filter(full).map(|(name, q)| (name, q.backlog.len(), q.bytes))
+        let full = |(_, lane): &(&str, &Lane)| lane.has_backlog();
+        self.topics.iter().filter(full).map(|(name, lane)| (name, lane.backlog.len(), lane.bytes))
     }
 }
 

@@ -69,6 +69,9 @@ impl Ring {
 
     /// A puller may be able to take more.
     pub(super) fn reopen(&mut self, id: MemberId) {
+        if self.open == self.pullers.len() {
+            return;
+        }
         if let Some(place) = self.place(id)
             && !self.pullers[place].open
         {

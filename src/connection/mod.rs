@@ -205,6 +205,7 @@ impl Line {
             Halt::End(ending) => self.end(table, ending),
             Halt::NoRoom(no_room, message_bytes) => {
                 let ticket = table.broker.line_up(no_room, cx.waker().clone());
+                table.counters().publisher_waits.add(1);
                 table.writers.of(self.id).0.life.paused = true;
                 self.phase = Phase::Paused(Pause { ticket, message_bytes, hung_up: None });
             }

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::reader::Reader;
 use super::{Connection, Home, Line, Phase};
-use crate::handover::Handshake;
+use crate::handover::{Descriptor, Handshake};
 use crate::refusal::Refusal;
 
 /// Joins the topic, answers the handshake, and returns the connection's task, to be spawned.
@@ -17,17 +17,19 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     let Handshake { socket, left_over, descriptor, peer, role, topic, echo, accept, json } =
         handshake;
     let table = &mut *home.table.borrow_mut();
-    let refuse = |socket, refusal| Err(Refused { socket, json, refusal });
-    if table.draining {
-        return refuse(socket, Refusal::draining());
-    }
-    let id = match table.admit(role, &topic, echo) {
+    let admitted =
+        if table.draining { Err(Refusal::draining()) } else { table.admit(role, &topic, echo) };
+    let id = match admitted {
         Ok(id) => id,
-        Err(refusal) => return refuse(socket, refusal),
+        Err(refusal) => return Err(Refused { socket, descriptor, json, refusal }),
     };
-    let Ok(stream) = TcpStream::from_std(socket) else {
-        table.dismiss(id);
-        return Ok(None);
+    let stream = match TcpStream::from_std(socket) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%peer, %error, "cannot watch the socket of a new connection");
+            table.dismiss(id);
+            return Ok(None);
+        }
     };
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -51,6 +53,8 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
 pub(crate) struct Refused {
     /// To answer on.
     pub(crate) socket: std::net::TcpStream,
+    /// Whose descriptor it is, until the socket is closed.
+    pub(crate) descriptor: Descriptor,
     /// How to answer.
     pub(crate) json: bool,
     /// What to answer.

@@ -30,7 +30,7 @@ pub(super) enum Ending {
     Echo(Vec<u8>),
     /// No more words: the socket is gone, or the peer is.
     Drop,
-    /// No more words, and what the kernel still holds is thrown away.
+    /// No more words; if something still waits, what the kernel holds is thrown away, too.
     Reset,
 }
 
@@ -121,7 +121,7 @@ impl Writer {
         }
         self.life.sent = ground.now;
         if !self.outbound.is_empty() {
-            return self.queue(batch, runs, 0, ground);
+            return self.keep(batch, runs, 0, ground);
         }
         let sent = match runs {
             [run] => self.send(&batch[run.clone()]),
@@ -147,7 +147,7 @@ impl Writer {
             Err(_) => return self.end(Ending::Drop),
         };
         if written < runs.iter().map(Range::len).sum() {
-            self.queue(batch, runs, written, ground);
+            self.keep(batch, runs, written, ground);
         }
     }
 
@@ -180,7 +180,7 @@ impl Writer {
 
     /// What the socket did not take waits; over the bound the connection is a slow consumer.
     #[cold]
-    fn queue(&mut self, batch: &Batch, runs: &[Range<usize>], mut written: usize, ground: &Ground) {
+    fn keep(&mut self, batch: &Batch, runs: &[Range<usize>], mut written: usize, ground: &Ground) {
         if self.outbound.is_empty() {
             // the clock of a stalled write starts now
             self.life.progress = ground.now;
@@ -208,8 +208,8 @@ impl Writer {
     #[inline]
     pub(super) fn jobs(&mut self, frames: Vec<u8>, ground: &Ground) -> Taken {
         let mut written = 0;
+        self.life.sent = ground.now;
         if self.outbound.is_empty() && self.ending.is_none() {
-            self.life.sent = ground.now;
             match self.send(&frames) {
                 Ok(bytes) => {
                     self.wrote(bytes, ground);

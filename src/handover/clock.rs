@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::Shutdown;
-
-/// Time between two ticks while the broker drains.
-const DRAIN_PERIOD: Duration = Duration::from_millis(10);
+use crate::limits::DRAIN_STEP;
 
 /// What the shards see.
 #[derive(Debug, Clone)]
@@ -57,7 +55,7 @@ impl Pendulum {
             dial.tick.notify_waiters();
             drop(dial);
             let drains = shutdown.has_begun();
-            thread::park_timeout(if drains { DRAIN_PERIOD.min(period) } else { period });
+            thread::park_timeout(if drains { DRAIN_STEP.min(period) } else { period });
         }
     }
 }

@@ -50,6 +50,25 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| off.contains(&errno))
 }
 
+/// Whether accepting failed since that one client is gone already: accept(2) passes on what the
+/// network said of it.
+fn is_gone(error: &io::Error) -> bool {
+    let gone = [
+        Errno::CONNABORTED,
+        Errno::PROTO,
+        Errno::PERM,
+        Errno::INTR,
+        Errno::NETDOWN,
+        Errno::NOPROTOOPT,
+        Errno::HOSTDOWN,
+        Errno::NONET,
+        Errno::HOSTUNREACH,
+        Errno::OPNOTSUPP,
+        Errno::NETUNREACH,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| gone.contains(&errno))
+}
+
 /// Accepts until the drain begins. The listening socket is closed when this returns.
 pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
     while let Some(accepted) = until_drain(&door, listener.accept()).await {
@@ -69,8 +88,13 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
                 });
             }
             Err(error) if is_exhausted(&error) => pause(&door).await,
-            // that one client is gone already
-            Err(_) => door.counters.accept_errors.add(1),
+            Err(error) => {
+                door.counters.accept_errors.add(1);
+                if !is_gone(&error) {
+                    tracing::warn!(%error, "cannot accept");
+                    pause(&door).await;
+                }
+            }
         }
     }
 }

@@ -129,6 +129,7 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let Door { visits, counters, .. } = &*self.0;
         if std::thread::panicking() {
+            tracing::error!("an HTTP connection panicked and was dropped");
             counters.panics.add(1);
         }
         visits.open.set(visits.open.get() - 1);

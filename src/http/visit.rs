@@ -118,7 +118,10 @@ async fn hand_over(
     descriptor: Descriptor,
 ) {
     let (socket, left_over) = take(driven);
-    let Ok(socket) = socket.into_std() else { return };
+    let socket = match socket.into_std() {
+        Ok(socket) => socket,
+        Err(error) => return tracing::warn!(%peer, %error, "cannot hand over a socket"),
+    };
     let Upgrade { role, topic, echo, accept, json } = upgrade;
     let home = topic.clone();
     let handshake =

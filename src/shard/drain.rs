@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Remains, Shard, inbox};
 use crate::connection::Home;
 use crate::handover::Inbox;
-use crate::limits::{CUT_WAIT_MAX, DRAIN_CLOSES_PER_SECOND_MIN};
-
-/// How often the clock ticks in a drain, at least.
-const STEP: Duration = Duration::from_millis(10);
+use crate::limits::{CUT_WAIT_MAX, DRAIN_CLOSES_PER_SECOND_MIN, DRAIN_STEP};
 
 /// Drains until the last connection is gone and nobody can send one more, or the time is over.
 pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -> Remains {
@@ -19,7 +16,6 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -
     let total = {
         let mut table = home.table.borrow_mut();
         table.draining = true;
-        table.wake_all();
         table.connections()
     };
     let (mut from, mut parted) = (0, 0);
@@ -54,7 +50,7 @@ fn part(home: &Home, from: usize, count: usize, late: bool) -> (usize, usize) {
 /// How many of `total` connections should have been told goodbye by now: evenly over half of the
 /// time, but never slower than a fixed rate, so that a few are told at once.
 fn due(elapsed: Duration, total: usize, drain_max: Duration) -> usize {
-    let elapsed = (elapsed + STEP).as_millis();
+    let elapsed = (elapsed + DRAIN_STEP).as_millis();
     let half = (drain_max / 2).as_millis().max(1);
     let even = total as u128 * elapsed / half;
     let least = u128::from(DRAIN_CLOSES_PER_SECOND_MIN) * elapsed / 1000;

@@ -15,7 +15,7 @@ use super::Shard;
 use super::guard::{self, Guarded};
 use crate::broker::{NoRoom, Ticket};
 use crate::connection::{Home, open};
-use crate::handover::{Arrival, Clock, Handshake, Inbox, Post};
+use crate::handover::{Arrival, Clock, Descriptor, Handshake, Inbox, Post};
 use crate::limits::{INBOX_TURN_MAX, LINGER_MAX, POST_WAIT_MAX};
 use crate::refusal::Refusal;
 
@@ -36,6 +36,9 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox) {
             taken += 1;
             if taken % INBOX_TURN_MAX == 0 {
                 yield_now().await;
+                if shard.shutdown.has_begun() {
+                    return;
+                }
             }
         }
     }
@@ -61,24 +64,28 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
         Err(refused) => {
             home.table.borrow().counters().refusals.add(1);
             let response = refused.refusal.response(refused.json);
-            turn_away(refused.socket, &response, clock);
+            turn_away(refused.socket, &response, clock, refused.descriptor);
         }
     }
 }
 
 /// Says no on a socket that is not a connection. At once, not in a task: a shard that drains may
 /// end before it runs another one.
-fn turn_away(mut socket: TcpStream, response: &[u8], clock: &Clock) {
+fn turn_away(mut socket: TcpStream, response: &[u8], clock: &Clock, descriptor: Descriptor) {
     // an empty socket takes a short answer or is gone; there is nobody to tell then
     let written = socket.write_all(response);
     if written.and_then(|()| socket.shutdown(std::net::Shutdown::Write)).is_ok() {
-        spawn_local(linger(socket, clock.clone()));
+        spawn_local(linger(socket, clock.clone(), descriptor));
     }
 }
 
-/// Reads and drops for a while, so that the answer survives.
-async fn linger(socket: TcpStream, clock: Clock) {
-    let Ok(mut stream) = tokio::net::TcpStream::from_std(socket) else { return };
+/// Reads and drops for a while, so that the answer survives. The socket's descriptor is given back
+/// when it is closed.
+async fn linger(socket: TcpStream, clock: Clock, _descriptor: Descriptor) {
+    let mut stream = match tokio::net::TcpStream::from_std(socket) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%error, "cannot watch the socket of a refused client"),
+    };
     let mut dropped = [0; 512];
     let deadline = Instant::now() + LINGER_MAX;
     while Instant::now() < deadline {
@@ -97,6 +104,7 @@ fn publish(shard: &Rc<Shard>, post: Post) {
     match attempt(&shard.home, &post) {
         Ok(Ok(())) => answer(post, Ok(())),
         Ok(Err(_)) => {
+            shard.home.table.borrow().counters().publisher_waits.add(1);
             let waiting = wait_for_room(Rc::clone(shard), post);
             spawn_local(guard::essential(shard.number, "waiting POST", waiting));
         }

@@ -230,15 +230,17 @@ impl Broker {
     /// connection is not read until it can: see [`Broker::line_up`].
     #[inline]
     pub fn room(&mut self, id: MemberId, bytes: usize) -> Result<(), NoRoom> {
-        self.change(|broker| match &broker.members[id] {
-            Part::Peer(peer) => broker.bus.room(peer.seat.topic, &broker.bounds),
-            Part::Publisher(path) => broker.pubsub.room(path, &broker.bounds),
+        match &self.members[id] {
+            Part::Peer(peer) => self.bus.room(peer.seat.topic, &self.bounds),
+            Part::Publisher(path) => self.pubsub.room(path, &self.bounds),
             Part::Pusher(topic) => {
                 let topic = *topic;
-                broker.pushpull.room(topic, bytes, &broker.members, &broker.bounds)
+                self.change(|broker| {
+                    broker.pushpull.room(topic, bytes, &broker.members, &broker.bounds)
+                })
             }
             Part::Subscriber(_) | Part::Puller(_) | Part::Left => Ok(()),
-        })
+        }
     }
 
     /// Takes a message from a member for which there is room; from one that only receives it is

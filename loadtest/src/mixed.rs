@@ -6,7 +6,10 @@
 
 use std::thread;
 
-use rustix::process::setpriority_process;
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::oneshot;
 
 use crate::connection::Target;
@@ -16,8 +19,8 @@ use crate::report::Report;
 use crate::runtime;
 use crate::scenario::Plan;
 
-/// Of the quiet thread; the saturated one has 0.
-const QUIET_NICENESS: i32 = -19;
+/// Of the quiet thread among those that go first.
+const QUIET_PRIORITY: u8 = 50;
 
 /// Runs both from the same moment, once both are connected.
 pub(crate) async fn run(
@@ -33,8 +36,7 @@ pub(crate) async fn run(
     let beside = thread::Builder::new()
         .name("quiet".to_owned())
         .spawn(move || {
-            // on Linux this is about the calling thread
-            if setpriority_process(None, QUIET_NICENESS).is_err() {
+            if !goes_first() {
                 eprintln!("not permitted to go first: our own load is part of the quiet latency");
             }
             let runtime = runtime().map_err(|error| error.to_string())?;
@@ -47,6 +49,16 @@ pub(crate) async fn run(
     }
     saturated.close().await;
     join(beside).map(|report| vec![report])
+}
+
+/// Lets the calling thread preempt the saturated one at once; a better niceness waits for the end
+/// of its slice, some 3 ms. Whether that is permitted.
+fn goes_first() -> bool {
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    QUIET_PRIORITY.try_into().is_ok_and(|priority| {
+        let priority = ThreadPriority::Crossplatform(priority);
+        set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
+    })
 }
 
 /// The other thread. An end of ours that is dropped tells the other side to give up.

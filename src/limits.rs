@@ -126,7 +126,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Send buffer of a socket. The kernel doubles it; left alone it hides up to 4 MiB.
 pub const SOCKET_SEND_BYTES: usize = 256 * KIB;
-/// Unacknowledged data after this long means that the host is gone.
+/// Unacknowledged data, or a receive window of zero, for this long means that the host is gone.
+/// Raised where `--write-timeout` is longer, and to `--pull-pong-timeout` for pullers.
 pub const SOCKET_DEAD_AFTER: Duration = Duration::from_secs(30);
 
 /// Seconds named in a `Retry-After`.

@@ -11,6 +11,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -25,7 +26,7 @@ use self::writer::Ending;
 use crate::broker::{MemberId, Role, Ticket};
 use crate::close::Reason;
 use crate::frame::OpCode;
-use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES};
+use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES, SOCKET_DEAD_AFTER};
 
 /// What the connections of one shard share.
 pub(crate) struct Home {
@@ -35,6 +36,9 @@ pub(crate) struct Home {
     scratch: RefCell<Box<[u8]>>,
     /// `--max-message`.
     message_bytes_max: usize,
+    /// How long the kernel bears with a puller that takes nothing, before it drops the jobs in its
+    /// hands: `--pull-pong-timeout`.
+    puller_dead_after: Duration,
 }
 
 impl Home {
@@ -44,6 +48,7 @@ impl Home {
             table: RefCell::new(table),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             message_bytes_max: limits.message_bytes_max,
+            puller_dead_after: limits.pull_pong_wait_max.max(SOCKET_DEAD_AFTER),
         })
     }
 }

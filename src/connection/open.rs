@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 
 use super::reader::Reader;
 use super::{Connection, Home, Line, Phase};
+use crate::broker::Role;
 use crate::handover::{Descriptor, Handshake};
 use crate::refusal::Refusal;
 
@@ -31,6 +32,12 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
             return Ok(None);
         }
     };
+    if role == Role::Puller {
+        let busy = SockRef::from(&stream).set_tcp_user_timeout(Some(home.puller_dead_after));
+        if let Err(error) = busy {
+            tracing::warn!(%peer, %error, "a busy puller may be taken for dead");
+        }
+    }
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"

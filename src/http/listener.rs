@@ -13,7 +13,7 @@ use super::Door;
 use super::visit::visit;
 use crate::config::Listen;
 use crate::handover::Descriptor;
-use crate::limits::{SOCKET_DEAD_AFTER, SOCKET_SEND_BYTES};
+use crate::limits::{LINGER_MAX, Limits, SOCKET_DEAD_AFTER, SOCKET_SEND_BYTES};
 
 /// Binds one listening address. Without a backlog the kernel's maximum holds.
 pub(crate) fn bind(listen: &Listen, backlog: Option<u32>) -> io::Result<std::net::TcpListener> {
@@ -76,7 +76,7 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
             Ok((socket, peer)) => {
                 door.counters.accepted.add(1);
                 let Some(descriptor) = descriptor(&door).await else { return };
-                if tune(&socket).is_err() {
+                if tune(&socket, &door.limits).is_err() {
                     door.counters.accept_errors.add(1);
                     continue;
                 }
@@ -128,12 +128,14 @@ async fn until_drain<T>(door: &Door, future: impl Future<Output = T>) -> Option<
     }
 }
 
-/// Sets what a shard and we want of every socket.
-fn tune(socket: &TcpStream) -> io::Result<()> {
+/// Sets what a shard and we want of every socket. The kernel counts a peer that reads nothing as
+/// dead, too, however well it answers: it must not come before our own `--write-timeout`.
+fn tune(socket: &TcpStream, limits: &Limits) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
-    socket.set_tcp_user_timeout(Some(SOCKET_DEAD_AFTER))
+    let dead_after = SOCKET_DEAD_AFTER.max(limits.write_stall_max + 2 * LINGER_MAX);
+    socket.set_tcp_user_timeout(Some(dead_after))
 }
 
 /// Whether accepting failed for want of descriptors or memory: trying again at once would spin.

@@ -51,6 +51,14 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// So few that no client could ever come in.
+    #[error("{allowed} descriptors are allowed, and the broker needs {reserved} for itself")]
+    Descriptors {
+        /// The hard limit of this process.
+        allowed: usize,
+        /// What is kept from clients.
+        reserved: usize,
+    },
     /// The system refused a thread or its event queue.
     #[error("cannot start {what}: {}", sentence(.source))]
     Thread {
@@ -88,7 +96,11 @@ impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.limits.check()?;
-        let descriptors = raise_descriptors().saturating_sub(reserved(config)).max(1);
+        let (allowed, reserved) = (raise_descriptors(), reserved(config));
+        if allowed <= reserved {
+            return Err(StartError::Descriptors { allowed, reserved });
+        }
+        let descriptors = allowed - reserved;
         let bound = config.listen.iter().map(|listen| bind(listen, config.accept_backlog));
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let urls = config.listen.iter().zip(&listeners).map(|(listen, listener)| {

@@ -85,6 +85,9 @@ impl Sources<'_> {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             let variable = |part: &str| Setting { source: source.clone(), text: part.to_owned() };
             settings.extend(parts.map(variable));
+            if settings.is_empty() {
+                return Err(Setting { source, text }.wrong("names no address"));
+            }
         }
         if settings.is_empty() {
             settings.push(flag(LISTEN_DEFAULT.to_owned()));

@@ -185,7 +185,10 @@ fn full(no_room: NoRoom, home: &Home) -> Refusal {
     let seconds = POST_WAIT_MAX.as_secs();
     if no_room.is_backlog() {
         table.counters().backlog_full.add(1);
-        let message = format!("no puller took a job for {seconds} seconds and the backlog is full");
+        let message = format!(
+            "no puller took a job for {seconds} seconds and a backlog is full: the topic's own, \
+             or that of all topics together"
+        );
         return Refusal::new(503, "backlog-full", message);
     }
     table.counters().batch_full.add(1);

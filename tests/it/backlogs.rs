@@ -29,7 +29,8 @@ async fn a_post_to_a_full_backlog_waits_and_then_is_a_503() {
     assert_eq!(server.post("/push/a", "1").await.0, 200);
     assert_eq!(server.post("/push/a", "2").await.0, 200);
     let json = "Accept: application/json\r\n";
-    let message = "no puller took a job for 5 seconds and the backlog is full";
+    let message = "no puller took a job for 5 seconds and a backlog is full: the topic's own, \
+                   or that of all topics together";
     let expected = format!("{{\"code\":\"backlog-full\",\"message\":\"{message}\"}}\n");
     assert_eq!(server.post_as("/push/a", json, "3").await, (503, expected));
     server.until(|c| &c.backlog_full, 1).await;

@@ -3,10 +3,13 @@
 //! Most receivers never have any: what is published is written at once. Only what a socket did
 //! not take comes here, as slices shared with everybody else who is behind.
 
+mod piece;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
+use self::piece::Piece;
 use crate::frame;
 use crate::limits::{OUTBOUND_COPY_RATIO, WRITE_PIECES_MAX};
 
@@ -24,52 +27,9 @@ pub struct Outbound {
     pongs: u32,
 }
 
-#[derive(Debug)]
-struct Piece {
-    buffer: Batch,
-    /// A frame begins here, at or before `at`.
-    start: usize,
-    /// The next byte to write.
-    at: usize,
-    /// Behind the last byte; a frame ends here.
-    end: usize,
-    /// Answers a ping of the receiver's.
-    is_pong: bool,
-}
-
 /// The piece does not fit behind what is being written: the receiver is a slow consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
-
-impl Piece {
-    fn unwritten(&self) -> usize {
-        self.end - self.at
-    }
-
-    /// The end of the frame that is partly written, or `at` when none is.
-    fn boundary(&self) -> usize {
-        let mut boundary = self.start;
-        while boundary < self.at {
-            boundary = frame::sent_at(&self.buffer, boundary).range.end;
-        }
-        boundary
-    }
-
-    /// The start of the frame that `at` is in.
-    fn frame_start(&self) -> usize {
-        let mut start = self.start;
-        loop {
-            if start == self.at {
-                return start;
-            }
-            let end = frame::sent_at(&self.buffer, start).range.end;
-            if end > self.at {
-                return start;
-            }
-            start = end;
-        }
-    }
-}
 
 impl Outbound {
     /// Whether everything was written.

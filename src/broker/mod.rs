@@ -12,13 +12,13 @@ mod pubsub;
 mod pushpull;
 mod ring;
 mod role;
+mod room;
 pub mod topic;
 mod topic_tree;
 mod waiting;
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::task::Waker;
 
 pub use self::bounds::Bounds;
 use self::bus::Bus;
@@ -27,6 +27,8 @@ use self::member::{Members, Part};
 use self::pubsub::PubSub;
 use self::pushpull::PushPull;
 pub use self::role::{Pattern, Role};
+use self::room::Place;
+pub use self::room::{NoRoom, Ticket};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 pub use crate::frame::Kind;
@@ -58,33 +60,6 @@ pub struct Taken {
     pub outbound: usize,
     /// The buffer, if it is free again.
     pub spare: Option<Vec<u8>>,
-}
-
-/// A place in the row of those who wait for room in a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ticket {
-    place: Place,
-    number: u64,
-}
-
-/// Where a publisher finds no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Bus(TopicId),
-    PubSub(TopicId),
-    PushPull(TopicId),
-}
-
-/// Why a POST has to wait; where it lines up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoRoom(Place);
-
-impl NoRoom {
-    /// Whether it is a backlog that is full, not a batch.
-    #[must_use]
-    pub const fn is_backlog(self) -> bool {
-        matches!(self.0, Place::PushPull(_))
-    }
 }
 
 /// `--max-topics` is used up.
@@ -298,43 +273,6 @@ impl Broker {
             }
             Ok(outcome)
         })
-    }
-
-    /// Lines up for room: `waker` is woken when there may be some. Whoever has a ticket hands it
-    /// back with [`Broker::step_out`], woken or not. A topic that exists no more has no row: who
-    /// waits for a budget that other topics use up has to look again after a while.
-    #[must_use]
-    pub fn line_up(&mut self, no_room: NoRoom, waker: Waker) -> Ticket {
-        self.change(|broker| {
-            broker.tickets += 1;
-            let ticket = Ticket { place: no_room.0, number: broker.tickets };
-            if let Some(waiting) = broker.waiting(ticket.place) {
-                waiting.enter(ticket.number, waker);
-            }
-            ticket
-        })
-    }
-
-    /// Whether this ticket's waker is still to be woken.
-    pub fn is_waiting(&mut self, ticket: Ticket) -> bool {
-        self.waiting(ticket.place).is_some_and(|waiting| waiting.contains(ticket.number))
-    }
-
-    /// Gives a ticket back.
-    pub fn step_out(&mut self, ticket: Ticket) {
-        self.change(|broker| {
-            if let Some(waiting) = broker.waiting(ticket.place) {
-                waiting.leave(ticket.number);
-            }
-        });
-    }
-
-    fn waiting(&mut self, place: Place) -> Option<&mut waiting::Waiting> {
-        match place {
-            Place::Bus(id) => self.bus.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
-            Place::PubSub(id) => self.pubsub.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
-            Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|lane| &mut lane.waiting),
-        }
     }
 
     /// Whether there is anything to give out.

@@ -107,7 +107,7 @@ counters! {
     inactive,
     /// Times that a publisher had to wait for room in a batch or backlog.
     publisher_waits,
-    /// Publishers that hung up while they waited.
+    /// Publishers that hung up while they waited; of POSTs, those whose connection was reset.
     publisher_hangups,
     /// POSTs over `--max-body`: 413.
     body_too_long,

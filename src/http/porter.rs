@@ -72,7 +72,7 @@ async fn attend(
         }
         Ok(Errand::Publish(role, topic)) => {
             let (head, body) = request.into_parts();
-            publish(door, role.pattern(), topic, &head.headers, body).await
+            publish(door, progress, role.pattern(), topic, &head.headers, body).await
         }
         Err(denial) => Err(denial),
     };

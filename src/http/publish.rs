@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::Door;
 use super::answer::Denial;
+use super::wire::Progress;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
 use crate::grouped::Grouped;
@@ -47,6 +48,7 @@ impl Drop for Share {
 /// Publishes the body of a POST. Done once the message is in the hands of the topic's shard.
 pub(super) async fn publish(
     door: &Door,
+    progress: &Progress,
     pattern: Pattern,
     topic: Topic,
     headers: &HeaderMap,
@@ -62,6 +64,7 @@ pub(super) async fn publish(
     let home = topic.clone();
     let post = Arrival::Message(Box::new(Post { pattern, topic, kind, body, answer }));
     door.send(pattern, &home, post).map_err(|_| inbox_full(door))?;
+    progress.send_off();
     match answered.await {
         Ok(result) => result.map_err(Denial::from),
         // the shard ended and dropped what it had not looked at

@@ -9,8 +9,9 @@ use std::task::Poll;
 use bytes::Bytes;
 use hyper::server::conn::http1::{self, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::net::tcp::WriteHalf;
 use tokio::time::timeout;
 
 use super::Door;
@@ -28,7 +29,7 @@ use crate::refusal::Refusal;
 const LINGER_BYTES: usize = 4096;
 
 /// hyper, driving one socket.
-type Driven = Connection<TokioIo<Wire>, Porter>;
+type Driven<'a> = Connection<TokioIo<Wire<'a>>, Porter>;
 
 /// How the HTTP part of a connection ended.
 enum End {
@@ -38,6 +39,8 @@ enum End {
     Over(hyper::Result<()>),
     /// The deadline of this phase passed.
     Late(Phase),
+    /// The socket failed while a shard had the request: a reset, mostly.
+    Gone,
     /// The shards have ended, and no request is on its way.
     Drained,
 }
@@ -49,37 +52,54 @@ pub(super) async fn visit(
     peer: SocketAddr,
     descriptor: Descriptor,
 ) {
+    // a local is dropped first: the socket is closed before its descriptor is given back
+    let mut socket = socket;
     let progress = Rc::new(Progress::default());
     let porter = Porter { door: Rc::clone(&door), progress: Rc::clone(&progress) };
-    let wire = TokioIo::new(Wire::new(socket, Rc::clone(&progress)));
+    let (wire, watched) = Wire::new(&mut socket, Rc::clone(&progress));
     // hyper's own header timeout can't tell an idle connection from a late head, nor say why
     let mut driven = http1::Builder::new()
         .half_close(true)
         .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
-        .serve_connection(wire, porter);
-    match drive(&door, &mut driven, &progress).await {
-        End::Upgrade(upgrade) => hand_over(&door, driven, *upgrade, peer, descriptor).await,
+        .serve_connection(TokioIo::new(wire), porter);
+    match drive(&door, &mut driven, &progress, &watched).await {
+        End::Upgrade(upgrade) => {
+            let rest = rest(driven);
+            hand_over(&door, socket, rest, *upgrade, peer, descriptor).await;
+        }
         End::Over(result) => {
             if result.is_err_and(|error| error.is_parse()) {
                 door.counters.refusals.add(1);
             }
-            close(&door, driven, &progress).await;
+            if shut(&door, &mut driven, &progress).await && !progress.has_ended() {
+                drop(driven);
+                linger(&door, socket).await;
+            }
         }
         End::Late(Phase::Writing(_)) => door.counters.write_stalls.add(1),
-        End::Late(_) => expire(&door, driven, &progress).await,
-        End::Drained => (),
+        End::Late(_) => {
+            let rest = rest(driven);
+            expire(&door, socket, &rest, &progress).await;
+        }
+        End::Gone | End::Drained => (),
     }
 }
 
 /// Runs HTTP until it ends one way or another.
-async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
+async fn drive(
+    door: &Door,
+    driven: &mut Driven<'_>,
+    progress: &Progress,
+    watched: &WriteHalf<'_>,
+) -> End {
     let mut phase = progress.phase();
     let mut alarm = Alarm::new(door.times.head_wait);
     // polled until it waits, so that its end wakes us; asked by a load, which is cheaper
     let mut over = pin!(door.shutdown.over());
     let mut listens = false;
+    let mut failed = pin!(None);
     poll_fn(|cx| {
         let polled = driven.poll_without_shutdown(cx);
         if let Some(upgrade) = progress.take_parked() {
@@ -87,6 +107,17 @@ async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
         }
         if let Poll::Ready(result) = polled {
             return Poll::Ready(End::Over(result));
+        }
+        if progress.is_sent_off() {
+            // hyper would not notice. The end of input is no failure: who waits may say no more
+            if failed.is_none() {
+                failed.set(Some(watched.ready(Interest::ERROR)));
+            }
+            if failed.as_mut().as_pin_mut().is_some_and(|failed| failed.poll(cx).is_ready()) {
+                return Poll::Ready(End::Gone);
+            }
+        } else {
+            failed.set(None);
         }
         if !listens {
             listens = over.as_mut().poll(cx).is_pending() && door.shutdown.has_begun();
@@ -109,15 +140,15 @@ async fn drive(door: &Door, driven: &mut Driven, progress: &Progress) -> End {
     .await
 }
 
-/// Takes the socket from hyper and sends it to its home shard, which answers the handshake.
+/// Sends the socket to its home shard, which answers the handshake.
 async fn hand_over(
     door: &Door,
-    driven: Driven,
+    socket: TcpStream,
+    left_over: Bytes,
     upgrade: Upgrade,
     peer: SocketAddr,
     descriptor: Descriptor,
 ) {
-    let (socket, left_over) = take(driven);
     let socket = match socket.into_std() {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!(%peer, %error, "cannot hand over a socket"),
@@ -137,10 +168,8 @@ async fn hand_over(
 }
 
 /// No head came in time: says so if a part of it did.
-async fn expire(door: &Door, driven: Driven, progress: &Progress) {
-    let is_idle = progress.phase() == Phase::Idle;
-    let (socket, part) = take(driven);
-    if is_idle && part.is_empty() {
+async fn expire(door: &Door, socket: TcpStream, part: &[u8], progress: &Progress) {
+    if progress.phase() == Phase::Idle && part.is_empty() {
         return;
     }
     door.counters.head_timeouts.add(1);
@@ -152,18 +181,16 @@ async fn expire(door: &Door, driven: Driven, progress: &Progress) {
     }
 }
 
-/// Lets hyper write its last words and shut down the write side, then lingers.
-async fn close(door: &Door, mut driven: Driven, progress: &Progress) {
+/// Lets hyper write its last words and shut down the write side; whether that was in time.
+async fn shut(door: &Door, driven: &mut Driven<'_>, progress: &Progress) -> bool {
     let shut = async {
         while !progress.is_shut() {
-            if Pin::new(&mut driven).await.is_err() {
+            if Pin::new(&mut *driven).await.is_err() {
                 break;
             }
         }
     };
-    if timeout(door.limits.write_stall_max, shut).await.is_ok() && !progress.has_ended() {
-        linger(door, take(driven).0).await;
-    }
+    timeout(door.limits.write_stall_max, shut).await.is_ok()
 }
 
 /// Writes a refusal past hyper and closes the connection.
@@ -178,19 +205,19 @@ async fn say(door: &Door, mut socket: TcpStream, refusal: &Refusal, json: bool) 
 /// Reads and drops for a while: a close with unread input sends a reset, which destroys what we
 /// said last.
 async fn linger(door: &Door, mut socket: TcpStream) {
-    let drained = async {
-        let mut scratch = vec![0; LINGER_BYTES];
-        while matches!(socket.read(&mut scratch).await, Ok(1..)) {}
-    };
     // what has not come by then is lost: the bound is the point
-    timeout(door.times.linger, drained).await.unwrap_or_default();
+    timeout(door.times.linger, read_all(&mut socket)).await.unwrap_or_default();
 }
 
-/// The socket, and what was read from it and not used.
-fn take(driven: Driven) -> (TcpStream, Bytes) {
-    let parts = driven.into_parts();
-    let socket = parts.io.into_inner().into_socket();
+/// Reads and drops until the peer sends no more.
+pub(super) async fn read_all(socket: &mut TcpStream) {
+    let mut scratch = vec![0; LINGER_BYTES];
+    while matches!(socket.read(&mut scratch).await, Ok(1..)) {}
+}
+
+/// What hyper read and did not use. hyper lets go of the socket.
+fn rest(driven: Driven<'_>) -> Bytes {
+    let rest = driven.into_parts().read_buf;
     // an empty rest would keep hyper's whole buffer alive
-    let rest = if parts.read_buf.is_empty() { Bytes::new() } else { parts.read_buf };
-    (socket, rest)
+    if rest.is_empty() { Bytes::new() } else { rest }
 }

@@ -2,21 +2,24 @@
 //! whether it can be taken away.
 
 use std::cell::Cell;
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::head::Head;
 use super::upgrade::Upgrade;
 
 /// A socket that hyper reads and writes, and that notes what happened in a [`Progress`].
-pub(super) struct Wire {
-    /// tokio's, until a shard or nobody gets it.
-    socket: TcpStream,
+pub(super) struct Wire<'a> {
+    /// Reads, and knows the socket to write to.
+    half: ReadHalf<'a>,
     /// The head that passes; a pipelined one, whose start we don't know, is not watched.
     head: Head,
     /// Where the visit reads what happened.
@@ -40,6 +43,8 @@ pub(super) struct Progress {
     requests: Cell<u64>,
     /// The latest of them has no answer yet.
     serving: Cell<bool>,
+    /// It is whole and in the hands of a shard. hyper reads nothing until it is answered.
+    sent_off: Cell<bool>,
     /// `read` when the latest answer was decided: more than that is the next head.
     answered_at: Cell<u64>,
     /// The head that was read latest has a Content-Length, whether hyper shows it or not.
@@ -63,15 +68,34 @@ pub(super) enum Phase {
     Writing(u64),
 }
 
-impl Wire {
-    /// A wire over a fresh socket.
-    pub(super) fn new(socket: TcpStream, progress: Rc<Progress>) -> Self {
-        Self { socket, head: Head::default(), progress }
+impl<'a> Wire<'a> {
+    /// A wire over a fresh socket, and what is left to watch the socket with: hyper, once it has
+    /// the wire, lets nobody see it.
+    pub(super) fn new(socket: &'a mut TcpStream, progress: Rc<Progress>) -> (Self, WriteHalf<'a>) {
+        let (half, watched) = socket.split();
+        (Self { half, head: Head::default(), progress }, watched)
     }
 
-    /// The socket back.
-    pub(super) fn into_socket(self) -> TcpStream {
-        self.socket
+    /// Tries to write until the socket takes something or has no room.
+    fn send(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let socket = self.half.as_ref();
+        let result = loop {
+            match socket.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+            match write(socket) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => break Poll::Ready(result),
+            }
+        };
+        self.progress.wrote(&result);
+        result
     }
 }
 
@@ -83,9 +107,20 @@ impl Progress {
         self.has_length.take()
     }
 
+    /// It crosses to a shard, which answers it.
+    pub(super) fn send_off(&self) {
+        self.sent_off.set(true);
+    }
+
+    /// Whether a shard has yet to answer it.
+    pub(super) fn is_sent_off(&self) -> bool {
+        self.sent_off.get()
+    }
+
     /// Its answer is decided.
     pub(super) fn end(&self) {
         self.serving.set(false);
+        self.sent_off.set(false);
         self.answered_at.set(self.read.get());
     }
 
@@ -142,14 +177,14 @@ impl Progress {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Wire<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        let result = Pin::new(&mut self.half).poll_read(cx, buffer);
         let came = &buffer.filled()[before..];
         let bytes = came.len();
         let Self { head, progress, .. } = &mut *self;
@@ -175,41 +210,35 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Wire<'_> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.progress.wrote(&result);
-        result
+        self.send(cx, |socket| socket.try_write(bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.progress.wrote(&result);
-        result
+        self.send(cx, |socket| socket.try_write_vectored(slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.socket).poll_flush(cx);
-        if let Poll::Ready(Ok(())) = result {
-            self.progress.unflushed.set(false);
-        }
-        result
+    /// A TCP socket holds nothing back: what it took is on its way.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.unflushed.set(false);
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.progress.shut.set(true);
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        Poll::Ready(SockRef::from(self.half.as_ref()).shutdown(Shutdown::Write))
     }
 }

@@ -124,8 +124,9 @@ fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
     })
 }
 
-/// A POST whose topic is full waits a while, like a publisher that is not read.
-async fn wait_for_room(shard: Rc<Shard>, post: Post) {
+/// A POST whose topic is full waits a while, like a publisher that is not read. It is given up
+/// once nobody waits for its answer.
+async fn wait_for_room(shard: Rc<Shard>, mut post: Post) {
     let deadline = Instant::now() + POST_WAIT_MAX;
     let mut begun = pin!(shard.shutdown.begun());
     let mut place = Place { home: &shard.home, ticket: None };
@@ -139,6 +140,10 @@ async fn wait_for_room(shard: Rc<Shard>, post: Post) {
             return answer(post, Err(full(no_room, &shard.home)));
         }
         tokio::select! {
+            biased;
+            () = post.answer.closed() => {
+                return shard.home.table.borrow().counters().publisher_hangups.add(1);
+            }
             () = place.room(no_room) => {}
             // a budget that other topics use up may have room by now
             _ = shard.clock.tick() => {}

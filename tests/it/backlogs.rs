@@ -4,6 +4,7 @@ use mercury::limits::Limits;
 
 use crate::frames::{Line, TEXT, frame};
 use crate::server::TestServer;
+use crate::wire::Wire;
 
 /// Backlogs of so many bytes, a topic and all together.
 fn bytes(limits: &mut Limits, topic: usize, all: usize) {
@@ -163,4 +164,54 @@ async fn a_post_that_waits_and_finds_no_topic_left_is_a_503() {
     let message = "there are as many topics as --max-topics allows\n";
     assert_eq!(answer, (503, message.to_owned()));
     server.until(|c| &c.topics_full, 1).await;
+}
+
+/// So many POSTs that wait for room in a topic that has one job.
+async fn waiting_posts(server: &TestServer, count: u64) -> Vec<Wire> {
+    assert_eq!(server.post("/push/a", "1").await.0, 200);
+    server.until(|c| &c.backlog_messages, 1).await;
+    let mut posts = vec![];
+    for number in 0..count {
+        let mut wire = Wire::open(server).await;
+        let head = "POST /push/a HTTP/1.1\r\nHost: broker\r\nContent-Length: 4\r\n\r\n";
+        wire.send(format!("{head}{number:04}")).await;
+        posts.push(wire);
+    }
+    server.until(|c| &c.publisher_waits, count).await;
+    posts
+}
+
+#[tokio::test]
+async fn posts_that_wait_are_given_up_when_their_clients_reset() {
+    const POSTS: u64 = 50;
+    let server = TestServer::limited(|limits| limits.backlog_messages_max = 1);
+    let posts = waiting_posts(&server, POSTS).await;
+    posts.into_iter().for_each(Wire::reset);
+    server.until(|c| &c.publisher_hangups, POSTS).await;
+    // none of them is an answer that nobody hears
+    assert_eq!(server.count(|c| &c.backlog_full), 0);
+    assert_eq!(server.count(|c| &c.refusals), 0);
+    // they left the row as well: who comes now is next
+    let mut puller = Line::open(&server, "/pull/a").await;
+    assert_eq!(puller.text().await, "1");
+    assert_eq!(server.post("/push/a", "2").await.0, 200);
+    assert_eq!(puller.text().await, "2");
+    puller.quiet().await;
+}
+
+#[tokio::test]
+async fn a_post_that_waits_and_will_say_no_more_is_answered() {
+    let server = TestServer::limited(|limits| limits.backlog_messages_max = 1);
+    let mut posts = waiting_posts(&server, 2).await;
+    let (reset, mut ended) = (posts.pop().unwrap(), posts.pop().unwrap());
+    ended.end().await;
+    // its end is long there when the reset that came behind it was noticed
+    reset.reset();
+    server.until(|c| &c.publisher_hangups, 1).await;
+    let mut puller = Line::open(&server, "/pull/a").await;
+    assert_eq!(puller.text().await, "1");
+    assert_eq!(puller.text().await, "0000");
+    assert_eq!(ended.answer().await.status, 200);
+    puller.quiet().await;
+    assert_eq!(server.count(|c| &c.publisher_hangups), 1);
 }

@@ -150,6 +150,11 @@ impl Wire {
         self.socket.shutdown().await.unwrap();
     }
 
+    /// Hangs up with a reset.
+    pub(crate) fn reset(self) {
+        self.socket.set_zero_linger().unwrap();
+    }
+
     /// Reads more; false at the end.
     async fn read(&mut self) -> bool {
         let reading = timeout(PATIENCE, self.socket.read_buf(&mut self.came));

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
@@ -92,7 +92,8 @@ fn deaf_client(house: &House) -> TcpStream {
 fn a_handshake_behind_unread_answers_loses_none_of_them() {
     let house = House::new();
     let socket = deaf_client(&house);
-    thread::sleep(Duration::from_millis(500));
+    // the door is answering, and nobody reads
+    house.until(|| house.counters.refusals.value() >= 500);
     assert!(house.came.is_empty());
     let mut reader = BufReader::new(socket);
     for _ in 0..UNREAD {
@@ -106,11 +107,7 @@ fn a_client_that_never_reads_is_given_up() {
     let limits = Limits { write_stall_max: Duration::from_millis(100), ..Limits::default() };
     let house = House::with(Settings { limits, ..Settings::default() });
     let socket = deaf_client(&house);
-    let began = Instant::now();
-    while house.counters.write_stalls.value() == 0 && began.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(1));
-    }
-    assert_eq!(house.counters.write_stalls.value(), 1);
+    house.until(|| house.counters.write_stalls.value() == 1);
     drop(socket);
 }
 
@@ -183,10 +180,7 @@ fn a_full_inbox_is_a_503_with_its_reason() {
         write!(socket, "{head}{body}").unwrap();
         waiting.push(socket);
     }
-    let began = Instant::now();
-    while house.bodies.used() < INBOX_BYTES_MAX && began.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(1));
-    }
+    house.until(|| house.bodies.used() >= INBOX_BYTES_MAX);
     thread::sleep(Duration::from_millis(50));
     let mut socket = house.connect();
     write!(socket, "{}frame", handshake("/sub/a")).unwrap();

@@ -9,7 +9,7 @@ use std::net::{Shutdown as Side, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
@@ -121,6 +121,15 @@ impl House {
         let mut socket = self.connect();
         socket.write_all(text.as_bytes()).unwrap();
         rest(&mut socket)
+    }
+
+    /// Waits until something is so.
+    fn until(&self, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < PATIENCE, "not in time: {:?}", self.counters);
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn came(&self) -> Came {

@@ -1,10 +1,12 @@
 //! POSTs: bodies, limits, keep-alive, and what is refused.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown as Side;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use socket2::SockRef;
 
 use super::{Came, House, PATIENCE, Settings, Times, response, rest};
 use crate::broker::Kind;
@@ -238,10 +240,7 @@ fn all_bodies_together_are_bounded() {
     let house = House::with(Settings { limits, ..Settings::default() });
     let mut slow = house.connect();
     write!(slow, "{HEAD}Content-Length: 1000\r\n\r\n{}", "x".repeat(999)).unwrap();
-    let began = Instant::now();
-    while house.bodies.used() < 999 && began.elapsed() < PATIENCE {
-        thread::sleep(Duration::from_millis(1));
-    }
+    house.until(|| house.bodies.used() >= 999);
     let answer = house.ask(&format!("{HEAD}Content-Length: 2\r\n\r\nhi"));
     assert_eq!(status(&answer), 503, "{answer}");
     assert_eq!(house.counters.bodies_full.value(), 1);
@@ -271,6 +270,33 @@ fn the_drain_lets_requests_end_and_closes_what_is_idle() {
     assert!(answer.contains("connection: close\r\n"), "{answer}");
     let error = std::net::TcpStream::connect(house.address).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_reset_is_noticed_while_a_shard_has_the_post() {
+    // the shard never answers, and there is no room for another client
+    let settings = Settings { is_stuck: true, descriptors: 4, ..Settings::default() };
+    let house = House::with(settings);
+    let mut sockets = vec![];
+    for more in ["", "", HEAD, "nonsense"] {
+        let mut socket = house.connect();
+        write!(socket, "{HEAD}Content-Length: 2\r\n\r\nhi{more}").unwrap();
+        sockets.push(socket);
+    }
+    house.until(|| house.bodies.used() == 8);
+    sockets[0].shutdown(Side::Write).unwrap();
+    sockets[2].shutdown(Side::Write).unwrap();
+    // an end of input is no reset
+    let mut next = house.connect();
+    house.until(|| house.counters.accept_pauses.value() > 3);
+    assert_eq!(house.bodies.used(), 8);
+    for socket in sockets {
+        SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    house.until(|| house.bodies.used() == 0);
+    write!(next, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    assert_eq!(status(&response(&mut next)), 404);
+    assert_eq!(house.counters.refusals.value(), 1);
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub const BODIES_BYTES_MAX: usize = 256 * MIB;
 pub const BODY_STALL_MAX: Duration = Duration::from_secs(10);
 /// The head of a request, and hyper's read buffer.
 pub const HEAD_BYTES_MAX: usize = 16 * KIB;
+/// The first line of a request: less than a head, so that a 414 can be told from a 431.
+pub const REQUEST_LINE_BYTES_MAX: usize = 15 * KIB;
 /// Header fields of a request.
 pub const HEAD_FIELDS_MAX: usize = 100;
 /// A first head is due this long after accept; a later one, after its first byte.
@@ -142,6 +144,7 @@ const _: () = assert!(BODIES_BYTES_MAX >= BODY_BYTES_MAX);
 const _: () = assert!(INBOX_BYTES_MAX >= BODY_BYTES_MAX);
 const _: () = assert!(BATCH_POOLED_BYTES_MAX <= BATCH_BYTES_MAX);
 const _: () = assert!(TOPIC_BYTES_MAX < HEAD_BYTES_MAX / 4, "a topic may be percent-encoded");
+const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX);
 const _: () = assert!(PONG_WAIT_MAX.as_secs() < PULL_PONG_WAIT_MAX.as_secs());
 
 /// The bounds that an operator can set, checked against each other by [`Limits::check`].

@@ -81,7 +81,10 @@ impl Refusal {
         let reason = match self.status {
             400 => "Bad Request",
             408 => "Request Timeout",
+            414 => "URI Too Long",
+            429 => "Too Many Requests",
             503 => "Service Unavailable",
+            505 => "HTTP Version Not Supported",
             _ => "",
         };
         let body = self.body(json);

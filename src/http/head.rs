@@ -1,8 +1,25 @@
-//! Looks for a Content-Length in a head as it passes: hyper hides it when there is a
-//! Transfer-Encoding too, and the two together are how requests are smuggled (RFC 9112 6.1).
+//! Looks at a head as it passes. hyper takes a long first line for a long head. And it hides a
+//! Content-Length when there is a Transfer-Encoding too, though the two together are how requests
+//! are smuggled (RFC 9112 6.1).
+//!
+//! A pipelined head passes unseen; there hyper reads the chunks and ends the connection.
+
+use crate::limits::REQUEST_LINE_BYTES_MAX;
 
 /// The field's name as it begins a line.
 const FIELD: &[u8] = b"content-length:";
+
+/// A part of a head.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The request line, and empty ones before it.
+    #[default]
+    Line,
+    /// From then on an empty line ends the head.
+    Fields,
+    /// What comes is no part of it.
+    Over,
+}
 
 /// A head that is passing.
 #[derive(Debug, Default)]
@@ -11,12 +28,12 @@ pub(super) struct Head {
     line: usize,
     /// How many of them are the field's first ones; all, or the line is another.
     alike: usize,
-    /// A line has ended: from then on an empty one ends the head.
-    began: bool,
-    /// The head is over.
-    over: bool,
+    /// Where in the head they stand.
+    part: Part,
     /// A line begins with the field's name.
     pub(super) has_length: bool,
+    /// The first line is longer than we read.
+    pub(super) is_long: bool,
 }
 
 impl Head {
@@ -24,17 +41,21 @@ impl Head {
     pub(super) fn pass(&mut self, bytes: &[u8]) {
         for byte in bytes {
             match byte {
-                _ if self.over => return,
+                _ if self.part == Part::Over => return,
                 b'\r' => (),
                 b'\n' => {
-                    self.over = self.began && self.line == 0;
-                    self.began |= self.line > 0;
+                    self.part = match (self.part, self.line) {
+                        (Part::Line, 0) => Part::Line,
+                        (Part::Fields, 0) => Part::Over,
+                        _ => Part::Fields,
+                    };
                     (self.line, self.alike) = (0, 0);
                 }
                 byte => {
                     let is_alike = FIELD.get(self.line) == Some(&byte.to_ascii_lowercase());
                     self.alike += usize::from(is_alike);
                     self.line += 1;
+                    self.is_long |= self.part == Part::Line && self.line > REQUEST_LINE_BYTES_MAX;
                     self.has_length |= self.line == FIELD.len() && self.alike == FIELD.len();
                 }
             }

@@ -21,8 +21,9 @@ use super::porter::Porter;
 use super::publish::inbox_full;
 use super::upgrade::Upgrade;
 use super::wire::{Phase, Progress, Wire};
+use crate::grouped::Grouped;
 use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
-use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
 use crate::refusal::Refusal;
 
 /// Read and dropped at a time while lingering.
@@ -43,6 +44,8 @@ enum End {
     Gone,
     /// The shards have ended, and no request is on its way.
     Drained,
+    /// The first line of a head is longer than we read.
+    Long,
 }
 
 /// Serves one HTTP connection.
@@ -69,6 +72,11 @@ pub(super) async fn visit(
             let rest = rest(driven);
             hand_over(&door, socket, rest, *upgrade, peer, descriptor).await;
         }
+        End::Over(Err(error)) if error.is_parse_version_h2() && progress.is_flushed() => {
+            let message = "HTTP/2 is not spoken here, HTTP/1.1 is";
+            drop(driven);
+            refuse(&door, socket, &Denial::new(505, "http-version", message)).await;
+        }
         End::Over(result) => {
             if result.is_err_and(|error| error.is_parse()) {
                 door.counters.refusals.add(1);
@@ -84,6 +92,10 @@ pub(super) async fn visit(
             expire(&door, socket, &rest, &progress).await;
         }
         End::Gone | End::Drained => (),
+        End::Long => {
+            drop(driven);
+            refuse(&door, socket, &long()).await;
+        }
     }
 }
 
@@ -124,6 +136,9 @@ async fn drive(
         }
         if door.shutdown.is_over() && progress.is_idle() {
             return Poll::Ready(End::Drained);
+        }
+        if progress.is_long() && progress.is_flushed() {
+            return Poll::Ready(End::Long);
         }
         let now = progress.phase();
         if now != phase {
@@ -179,6 +194,18 @@ async fn expire(door: &Door, socket: TcpStream, part: &[u8], progress: &Progress
         denial.count(&door.counters);
         say(door, socket, &denial.refusal, false).await;
     }
+}
+
+/// A first line that is over its limit.
+fn long() -> Denial {
+    let max = Grouped(REQUEST_LINE_BYTES_MAX);
+    Denial::new(414, "target-too-long", format!("the request line is more than {max} bytes"))
+}
+
+/// Turns down what hyper has not made a request of.
+async fn refuse(door: &Door, socket: TcpStream, denial: &Denial) {
+    denial.count(&door.counters);
+    say(door, socket, &denial.refusal, false).await;
 }
 
 /// Lets hyper write its last words and shut down the write side; whether that was in time.

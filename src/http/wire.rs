@@ -49,6 +49,8 @@ pub(super) struct Progress {
     answered_at: Cell<u64>,
     /// The head that was read latest has a Content-Length, whether hyper shows it or not.
     has_length: Cell<bool>,
+    /// The first line of the head that comes is longer than we read; hyper gets no more of it.
+    is_long: Cell<bool>,
     /// A checked handshake that waits for its socket to be taken from hyper.
     parked: Cell<Option<Box<Upgrade>>>,
 }
@@ -150,6 +152,16 @@ impl Progress {
         }
     }
 
+    /// Whether the target is too long.
+    pub(super) fn is_long(&self) -> bool {
+        self.is_long.get()
+    }
+
+    /// Whether the socket took all that hyper wrote.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.unflushed.get()
+    }
+
     /// Whether nothing of the next request has come.
     pub(super) fn is_idle(&self) -> bool {
         match self.phase() {
@@ -197,6 +209,12 @@ impl AsyncRead for Wire<'_> {
                 progress.has_length.set(true);
             }
             progress.read.set(progress.read.get() + bytes as u64);
+            if head.is_long {
+                progress.is_long.set(true);
+                buffer.set_filled(before);
+                // the visit looks as soon as hyper waits
+                return Poll::Pending;
+            }
         }
         let at_end = match &result {
             Poll::Ready(Ok(())) => bytes == 0 && buffer.remaining() > 0,

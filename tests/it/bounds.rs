@@ -201,6 +201,37 @@ async fn a_head_too_large_or_with_too_many_fields_is_a_431() {
 }
 
 #[tokio::test]
+async fn a_target_too_long_is_a_414() {
+    let server = TestServer::start();
+    let post = "POST /pub/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    for length in [15 * 1024, 16 * 1024, 100_000] {
+        let target = format!("/pub/{}", "x".repeat(length));
+        let request = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1");
+        let answer = server.exchange(&request).await;
+        assert!(answer.starts_with("HTTP/1.1 414 URI Too Long\r\n"), "{length} {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{length} {answer}");
+        let message = "the request line is more than 15,360 bytes\n";
+        assert!(answer.ends_with(message), "{length} {answer}");
+        // on a connection that was used before
+        let mut socket = server.raw().await;
+        socket.write_all(post.as_bytes()).await.unwrap();
+        let mut accepted = vec![0; 12];
+        socket.read_exact(&mut accepted).await.unwrap();
+        assert_eq!(accepted, b"HTTP/1.1 200");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let answer = self::answer(socket).await;
+        assert!(answer.ends_with(message), "{length} {answer}");
+    }
+    server.until(|c| &c.refusals, 6).await;
+    // the line's other bytes count, too
+    let target = format!("/pub/{}?{}", "x", "y".repeat(15 * 1024 - 21));
+    let request = format!("POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_eq!(request.find('\r'), Some(15 * 1024));
+    let answer = server.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_head_that_does_not_end_in_time_is_a_408() {
     let server = TestServer::start();
     let mut socket = server.raw().await;

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod answer;
+mod framing;
 mod head;
 mod listener;
 mod porter;

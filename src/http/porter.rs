@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use hyper::body::{Body, Incoming};
-use hyper::header::TRANSFER_ENCODING;
 use hyper::service::Service;
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, Uri};
 
 use super::Door;
 use super::answer::{self, Answer, Denial};
+use super::framing;
 use super::publish::publish;
 use super::route::{self, Route};
 use super::upgrade::{self, Upgrade};
@@ -64,7 +64,8 @@ async fn attend(
     has_length: bool,
 ) -> Answer {
     let json = answer::wants_json(request.headers());
-    let has_body = !request.body().is_end_stream();
+    // behind a tunnel or a body that nobody wants may stand anything
+    let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
     let result = match sort(door, &mut request, has_length, json) {
         Ok(Errand::Upgrade(upgrade)) => {
             progress.park(upgrade);
@@ -79,8 +80,7 @@ async fn attend(
     let Err(denial) = result else { return answer::accepted() };
     denial.count(&door.counters);
     let mut answer = denial.answer(json);
-    if has_body {
-        // the rest of it is not worth reading
+    if is_last || denial.refusal.status == 400 {
         answer::close_after(&mut answer);
     }
     answer
@@ -93,10 +93,11 @@ fn sort(
     has_length: bool,
     json: bool,
 ) -> Result<Errand, Denial> {
+    framing::check(request, has_length)?;
     let path = request.uri().path();
     let (role, name) = match Route::find(path) {
         Route::Socket(role, name) => (role, name),
-        Route::Front | Route::Unknown => return Err(no_such_route(path)),
+        Route::Front | Route::Unknown => return Err(no_such_route(request.uri())),
     };
     let posts = match *request.method() {
         Method::GET => false,
@@ -112,13 +113,6 @@ fn sort(
         return Err(upgrade::required(role, path, request.headers()));
     }
     if posts {
-        if request.version() == Version::HTTP_11 {
-            upgrade::check_host(request.headers(), "host")?;
-        }
-        if has_length && request.headers().contains_key(TRANSFER_ENCODING) {
-            let message = "body has both a Content-Length and a Transfer-Encoding";
-            return Err(Denial::new(400, "body-framing", message));
-        }
         return Ok(Errand::Publish(role, topic));
     }
     let echo = route::echo(request.uri().query());
@@ -126,8 +120,12 @@ fn sort(
     Ok(Errand::Upgrade(Box::new(Upgrade { role, topic, echo, accept, json })))
 }
 
-/// A path that leads nowhere; the sentence names those that do.
-fn no_such_route(path: &str) -> Denial {
+/// A target that leads nowhere; the sentence names those that do.
+fn no_such_route(target: &Uri) -> Denial {
+    let path = match target.path() {
+        "" => target.to_string(),
+        path => path.to_owned(),
+    };
     let shown: String = path.chars().take(64).collect();
     let message = format!(
         "{shown} is no route: there are /bus/*topic, /pub/*topic, /sub/*topic, /push/*topic \

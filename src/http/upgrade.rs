@@ -59,20 +59,11 @@ pub(super) fn check<B>(request: &mut Request<B>) -> Result<String, Denial> {
         let message = format!("Sec-WebSocket-Key is {value}, not 16 bytes in base64");
         return Err(Denial::new(400, "handshake-key", message));
     }
-    check_host(headers, "handshake-host")?;
     check_body(headers)?;
     let (response, _) = fastwebsockets::upgrade::upgrade(request)
         .map_err(|error| Denial::new(400, "handshake", error.to_string()))?;
     let accept = response.headers().get(SEC_WEBSOCKET_ACCEPT).and_then(|it| it.to_str().ok());
     Ok(accept.expect("the library answers a good key").to_owned())
-}
-
-/// A request names its host exactly once (RFC 9112 3.2).
-pub(super) fn check_host(headers: &HeaderMap, code: &'static str) -> Result<(), Denial> {
-    match headers.get_all(HOST).iter().count() {
-        1 => Ok(()),
-        hosts => Err(Denial::new(400, code, format!("request has {hosts} Host fields, not 1"))),
-    }
 }
 
 /// What a GET on a socket's route is told: which route it is, and how to use it.
@@ -127,7 +118,7 @@ fn is_key(value: &HeaderValue) -> bool {
 }
 
 /// A field's values as a sentence names them.
-fn shown(headers: &HeaderMap, name: impl AsHeaderName) -> String {
+pub(super) fn shown(headers: &HeaderMap, name: impl AsHeaderName) -> String {
     let values =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let all = values.collect::<Vec<_>>().join(", ");
@@ -201,11 +192,6 @@ mod tests {
             headers.append(SEC_WEBSOCKET_VERSION, version);
         };
         assert_eq!(code(twice), "handshake-version");
-        assert_eq!(code(|headers| drop(headers.remove(HOST))), "handshake-host");
-        let twice = |headers: &mut HeaderMap| {
-            headers.append(HOST, HeaderValue::from_static("other"));
-        };
-        assert_eq!(code(twice), "handshake-host");
     }
 
     #[test]

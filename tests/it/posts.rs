@@ -1,7 +1,7 @@
 //! Messages from POSTs: behaviour section 6.
 
 use crate::server::TestServer;
-use crate::wire::{BINARY, TEXT, Wire};
+use crate::wire::{BINARY, TEXT, Wire, frame, handshake};
 
 /// What a POST with these header lines and this body is to a subscriber.
 async fn posted(server: &TestServer, head: &str, body: &[u8]) -> (u8, Vec<u8>) {
@@ -131,4 +131,70 @@ async fn a_body_that_breaks_off_is_no_message() {
     server.until(|counters| &counters.refusals, 1).await;
     assert_eq!(server.post("/pub/x", "whole").await.0, 200);
     assert_eq!(subscriber.text().await, "whole");
+}
+
+#[tokio::test]
+async fn requests_in_one_packet_are_answered_in_their_order() {
+    let server = TestServer::start();
+    let mut subscriber = server.connect("/sub/x").await;
+    let mut peer = server.connect("/bus/x").await;
+    let mut puller = server.connect("/pull/x").await;
+    let post = |path: &str, body: &str| {
+        let length = body.len();
+        format!("POST {path} HTTP/1.1\r\nHost: broker\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let chunked = |path: &str, body: &str| {
+        let coding = "Transfer-Encoding: chunked\r\n";
+        let length = body.len();
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: broker\r\n{coding}\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+        )
+    };
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: broker\r\n\r\n");
+    let (mut packet, mut expected) = (String::new(), vec![]);
+    for number in 0..20 {
+        for (request, status) in [
+            (post("/pub/x", &format!("pub {number}")), 200),
+            (get("/nowhere"), 404),
+            (chunked("/bus/x", &format!("bus {number}")), 200),
+            (get("/sub/x"), 426),
+            (post("/push/x", &format!("push {number}")), 200),
+            (get("/sub/$x"), 403),
+        ] {
+            packet.push_str(&request);
+            expected.push(status);
+        }
+    }
+    packet.push_str(&handshake("/pub/x", ""));
+    let mut packet = packet.into_bytes();
+    packet.extend(frame(TEXT, "behind them all"));
+    let mut wire = Wire::open(&server).await;
+    wire.send(packet).await;
+    for status in expected {
+        assert_eq!(wire.answer().await.status, status);
+    }
+    assert_eq!(wire.answer().await.status, 101);
+    for number in 0..20 {
+        assert_eq!(subscriber.text().await, format!("pub {number}"));
+        assert_eq!(peer.text().await, format!("bus {number}"));
+        assert_eq!(puller.text().await, format!("push {number}"));
+    }
+    assert_eq!(subscriber.text().await, "behind them all");
+    peer.quiet().await;
+    puller.quiet().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_from_post_to_post() {
+    let server = TestServer::start();
+    let mut subscriber = server.connect("/sub/x").await;
+    let accepted = server.count(|counters| &counters.accepted);
+    let mut wire = Wire::open(&server).await;
+    for number in 0..100 {
+        let head = "POST /pub/x HTTP/1.1\r\nHost: broker\r\nContent-Length: 2\r\n\r\n";
+        let answer = wire.ask(format!("{head}{number:0>2}")).await;
+        assert_eq!((answer.status, answer.field("connection")), (200, None));
+        assert_eq!(subscriber.text().await, format!("{number:0>2}"));
+    }
+    assert_eq!(server.count(|counters| &counters.accepted), accepted + 1);
 }

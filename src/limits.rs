@@ -23,8 +23,11 @@ pub const MESSAGE_EMPTY_FRAGMENTS_MAX: u32 = 1024;
 pub const BODY_BYTES_MAX: usize = 16 * MIB;
 /// Default of `--max-bodies`: bodies being received or handed over, together.
 pub const BODIES_BYTES_MAX: usize = 256 * MIB;
-/// A body that makes no progress for this long is given up.
+/// A body that makes too little progress for this long is given up.
 pub const BODY_STALL_MAX: Duration = Duration::from_secs(10);
+/// What a body makes of progress, at least: one that trickles holds its part of `--max-bodies`, and
+/// a byte now and then would hold it for ever. Slower than the slowest line that is still in use.
+pub const BODY_BYTES_PER_SECOND_MIN: usize = KIB;
 /// The head of a request, and hyper's read buffer.
 pub const HEAD_BYTES_MAX: usize = 16 * KIB;
 /// The first line of a request: less than a head, so that a 414 can be told from a 431.

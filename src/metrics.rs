@@ -113,7 +113,7 @@ counters! {
     body_too_long,
     /// POSTs refused since `--max-bodies` was used up: 503.
     bodies_full,
-    /// Bodies without progress: 408.
+    /// Bodies with too little progress: 408.
     body_stalls,
     /// Heads that did not come in time: 408.
     head_timeouts,

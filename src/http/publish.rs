@@ -1,13 +1,15 @@
 //! A POST: its body is collected under limits and handed to the topic's home shard.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until};
 
 use super::Door;
 use super::answer::Denial;
@@ -16,7 +18,7 @@ use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Post};
-use crate::limits::Budget;
+use crate::limits::{BODY_BYTES_PER_SECOND_MIN, Budget};
 use crate::refusal::Refusal;
 
 /// Part of `--max-bodies`, given back when dropped: when the message is answered or given up.
@@ -29,19 +31,62 @@ struct Share {
 }
 
 impl Share {
-    /// Takes that much more; says whether there was so much.
-    fn grow(&mut self, bytes: usize) -> bool {
-        let fits = self.budget.take(bytes);
-        if fits {
-            self.bytes += bytes;
+    /// Takes that much more, or says why not.
+    fn grow(&mut self, bytes: usize) -> Result<(), Denial> {
+        if !self.budget.take(bytes) {
+            let message = "the bodies of all requests together are as large as they may be";
+            return Err(Denial::new(503, "bodies-full", message));
         }
-        fits
+        self.bytes += bytes;
+        Ok(())
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.give(self.bytes);
+    }
+}
+
+/// When a body must have come further.
+#[derive(Debug)]
+struct Pace {
+    /// For so much progress there is so much time.
+    wait: Duration,
+    /// The next goal, in bytes from the body's start.
+    goal: usize,
+    /// When it is due, or the end.
+    due: Instant,
+}
+
+impl Pace {
+    /// The pace of a body of which nothing has come.
+    fn new(wait: Duration) -> Self {
+        Self { wait, goal: Self::stride(wait), due: Instant::now() + wait }
+    }
+
+    /// The least progress in that time.
+    fn stride(wait: Duration) -> usize {
+        let bytes = wait.as_millis() * BODY_BYTES_PER_SECOND_MIN as u128 / 1000;
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// So many bytes have come; more than the goal is no credit.
+    fn came(&mut self, bytes: usize) {
+        if bytes >= self.goal {
+            self.goal = bytes.saturating_add(Self::stride(self.wait));
+            self.due = Instant::now() + self.wait;
+        }
+    }
+
+    /// What is said to a body that is late at so many bytes.
+    fn late(&self, bytes: usize) -> Denial {
+        let (wait, missing) = (self.wait, Grouped(self.goal - bytes));
+        let message = format!(
+            "body is too slow: at {} bytes after {wait:?}, {missing} less than it should be",
+            Grouped(bytes)
+        );
+        Denial::new(408, "body-stalled", message)
     }
 }
 
@@ -81,7 +126,7 @@ pub(super) fn inbox_full(door: &Door) -> Denial {
 }
 
 /// Gathers a body. Nothing is reserved for what was only announced, and small frames are copied,
-/// so that what is counted is what is held.
+/// so that what is counted is what is held. A drain does not wait for the rest of a body.
 async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<Bytes, Denial> {
     let max = door.limits.body_bytes_max;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
@@ -93,11 +138,14 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
         )));
     }
     let mut gathered = Vec::new();
+    let mut pace = Pace::new(door.times.body_stall);
+    let mut drain = pin!(door.shutdown.begun());
     loop {
-        let Ok(frame) = timeout(door.times.body_stall, body.frame()).await else {
-            let (came, wait) = (gathered.len(), door.times.body_stall);
-            let message = format!("body stood still at {came} bytes for {wait:?}");
-            return Err(Denial::new(408, "body-stalled", message));
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = &mut drain => return Err(Refusal::draining().into()),
+            () = sleep_until(pace.due) => return Err(pace.late(gathered.len())),
         };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
@@ -109,15 +157,13 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
         if piece.len() > max - gathered.len() {
             return Err(too_long(format!("body is more than {} bytes", Grouped(max))));
         }
-        if !share.grow(piece.len()) {
-            let message = "the bodies of all requests together are as large as they may be";
-            return Err(Denial::new(503, "bodies-full", message));
-        }
+        share.grow(piece.len())?;
         if gathered.is_empty() {
             // most bodies come in one piece, and then fit exactly
             gathered.reserve_exact(piece.len());
         }
         gathered.extend_from_slice(&piece);
+        pace.came(gathered.len());
     }
     gathered.shrink_to_fit();
     Ok(Bytes::from(gathered))
@@ -157,13 +203,31 @@ mod tests {
         assert_eq!(kind(&typed("application/octet-streams"), b"text"), Kind::Text);
     }
 
+    #[tokio::test]
+    async fn a_pace_gives_no_credit() {
+        let mut pace = Pace::new(Duration::from_secs(10));
+        let first = pace.due;
+        assert_eq!(pace.goal, 10_240);
+        pace.came(10_239);
+        assert_eq!((pace.goal, pace.due), (10_240, first));
+        pace.came(10_240);
+        assert_eq!(pace.goal, 20_480);
+        assert!(pace.due > first);
+        pace.came(1_000_000);
+        assert_eq!(pace.goal, 1_010_240);
+        let late = pace.late(1_000_001).refusal;
+        let message =
+            "body is too slow: at 1,000,001 bytes after 10s, 10,239 less than it should be";
+        assert_eq!((late.status, &*late.message), (408, message));
+    }
+
     #[test]
     fn a_share_goes_back_when_dropped() {
         let budget = Arc::new(Budget::new(10));
         let mut share = Share { budget: Arc::clone(&budget), bytes: 0 };
-        assert!(share.grow(6));
-        assert!(!share.grow(5));
-        assert!(share.grow(4));
+        assert!(share.grow(6).is_ok());
+        assert_eq!(share.grow(5).unwrap_err().refusal.code, "bodies-full");
+        assert!(share.grow(4).is_ok());
         drop(share);
         assert_eq!(budget.used(), 0);
     }

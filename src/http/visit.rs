@@ -46,6 +46,8 @@ enum End {
     Drained,
     /// The first line of a head is longer than we read.
     Long,
+    /// The drain has begun, and a head is on its way: no matter what it asks for.
+    Broken,
 }
 
 /// Serves one HTTP connection.
@@ -96,6 +98,10 @@ pub(super) async fn visit(
             drop(driven);
             refuse(&door, socket, &long()).await;
         }
+        End::Broken => {
+            drop(driven);
+            refuse(&door, socket, &Refusal::draining().into()).await;
+        }
     }
 }
 
@@ -141,6 +147,9 @@ async fn drive(
             return Poll::Ready(End::Long);
         }
         let now = progress.phase();
+        if door.shutdown.has_begun() && progress.has_part() {
+            return Poll::Ready(End::Broken);
+        }
         if now != phase {
             phase = now;
             alarm.set(match phase {

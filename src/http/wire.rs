@@ -170,6 +170,14 @@ impl Progress {
         }
     }
 
+    /// Whether a part of the next head has come.
+    pub(super) fn has_part(&self) -> bool {
+        match self.phase() {
+            Phase::First => self.read.get() > 0,
+            phase => phase == Phase::Head,
+        }
+    }
+
     /// Whether the peer said that it will send no more.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.get()

@@ -30,6 +30,7 @@ mod routes;
 mod server;
 mod shards;
 mod slow_consumers;
+mod slow_requests;
 mod smuggling;
 mod socket;
 mod stopping;

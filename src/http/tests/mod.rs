@@ -55,7 +55,6 @@ struct House {
     address: SocketAddr,
     counters: Arc<Counters>,
     bodies: Arc<Budget>,
-    descriptors: Arc<Budget>,
     shutdown: Shutdown,
     came: Receiver<Came>,
     acceptor: Option<JoinHandle<()>>,
@@ -81,7 +80,7 @@ impl House {
         let inbox = inboxes.pop().unwrap();
         let ends = shutdown.clone();
         thread::spawn(move || shard(&inbox, &sender, &ends, is_stuck));
-        let parts = (counters.clone(), bodies.clone(), descriptors.clone(), shutdown.clone());
+        let parts = (counters.clone(), bodies.clone(), descriptors, shutdown.clone());
         let acceptor = thread::spawn(move || {
             let (counters, bodies, descriptors, shutdown) = parts;
             let mode = Mode::Production;
@@ -98,7 +97,7 @@ impl House {
             });
         });
         let acceptor = Some(acceptor);
-        Self { address, counters, bodies, descriptors, shutdown, came, acceptor }
+        Self { address, counters, bodies, shutdown, came, acceptor }
     }
 
     fn connect(&self) -> TcpStream {

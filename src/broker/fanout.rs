@@ -178,6 +178,32 @@ impl Fanout {
         (written, self.batch.is_empty())
     }
 
+    /// Gives one member what gathered for it so far, ahead of its turn; how many writes it was.
+    /// Only for a member that leaves next: its place in the batches is not moved on.
+    pub(super) fn settle(
+        &mut self,
+        slot: usize,
+        members: &mut impl OwnFramesOf,
+        receivers: &mut impl Receivers,
+    ) -> usize {
+        if self.flight.is_none() {
+            self.seal();
+        }
+        let Some(flight) = &self.flight else { return 0 };
+        let member = &mut self.members[slot];
+        let mut written = 0;
+        if slot >= flight.next {
+            written += usize::from(member.take_part(flight, members, receivers));
+        }
+        if !self.batch.is_empty() {
+            let start = self.end - self.batch.len() as u64;
+            let batch = Rc::new(self.batch.clone());
+            let behind = Flight { batch, start, next: slot };
+            written += usize::from(member.take_part(&behind, members, receivers));
+        }
+        written
+    }
+
     /// Puts the batch that gathered in flight, if there is one.
     fn seal(&mut self) -> bool {
         if self.batch.is_empty() {

@@ -152,6 +152,21 @@ impl Broker {
         })
     }
 
+    /// Gives a member that is about to leave what was published before: afterwards it would get
+    /// no more of it. What waits for a puller is not given, but goes to the others.
+    pub fn settle(&mut self, id: MemberId, receivers: &mut impl Receivers) {
+        self.change(|broker| {
+            let (topics, seat) = match &broker.members[id] {
+                Part::Peer(peer) => (&mut broker.bus.topics, peer.seat),
+                Part::Subscriber(seat) => (&mut broker.pubsub.topics, *seat),
+                _ => return,
+            };
+            let slot = seat.slot as usize;
+            let written = topics[seat.topic].settle(slot, &mut broker.members, receivers);
+            broker.bounds.counters.batches_out.add(written as u64);
+        });
+    }
+
     /// Leaves the topic; afterwards nothing is given to the member. `unwritten` are the jobs of a
     /// puller that its socket did not take completely: they go back to the front of the backlog,
     /// before those that were never offered to it. The id stays taken until [`Broker::forget`].

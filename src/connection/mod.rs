@@ -259,9 +259,12 @@ impl Line {
         {
             table.log_closing(self.id, reason);
         }
-        let cut_inside_job = self.leave_topic(table);
         let is_slow =
             matches!(&ending, Ending::Close(reason) if reason.code == crate::close::TRY_AGAIN);
+        if !is_slow && matches!(ending, Ending::Close(_) | Ending::Echo(_)) {
+            table.settle(self.id);
+        }
+        let cut_inside_job = self.leave_topic(table);
         let linger_until = table.linger_until();
         let (writer, ground) = table.writers.of(self.id);
         let payload = match ending {
@@ -283,6 +286,8 @@ impl Line {
             // the job goes to another puller: this one must not get the rest of it
             return self.leave(table);
         }
+        // whoever found it too slow meanwhile wanted no more than this
+        writer.ending = None;
         writer.control(OpCode::Close, &payload, ground);
         writer.life.linger_until = Some(linger_until);
         writer.life.paused = false;

@@ -67,3 +67,81 @@ pub(crate) struct Refused {
     /// What to answer.
     pub(crate) refusal: Refusal,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::broker::topic::Topic;
+    use crate::broker::{Bounds, Kind, MemberId};
+    use crate::connection::Table;
+    use crate::frame::{self, OpCode};
+    use crate::limits::{Budget, Limits};
+    use crate::metrics::Counters;
+
+    /// A masked Close frame, 1000.
+    const CLOSE: &[u8] = &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+
+    /// A peer of one topic, whose client takes little and sent this behind its handshake.
+    fn peer(home: &Rc<Home>, left_over: &'static [u8]) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, peer) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        SockRef::from(&socket).set_send_buffer_size(8 * 1024).unwrap();
+        let handshake = Handshake {
+            socket,
+            left_over: left_over.into(),
+            descriptor: Descriptor::take(&Arc::new(Budget::new(1))).unwrap(),
+            peer,
+            role: Role::Peer,
+            topic: Topic::parse("fry", 100).unwrap(),
+            echo: false,
+            accept: String::new(),
+            json: false,
+        };
+        let Ok(Some(connection)) = open(home, handshake) else { panic!("a member") };
+        (connection, client)
+    }
+
+    /// Far more than fits into an outbound and two sockets, once for each write of a flush.
+    fn publish(home: &Home, member: MemberId) {
+        for _ in 0..4096 {
+            home.table.borrow_mut().broker.publish(member, Kind::Binary, &[0; 4096]);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_closes_is_told_so_however_much_waits_for_it() {
+        let limits = Limits { outbound_bytes_max: 8192, ..Limits::default() };
+        let bounds = Bounds::new(&limits, Arc::new(Counters::default()));
+        let home = Home::new(Table::new(bounds, &limits, None), &limits);
+        let (_first, _deaf) = peer(&home, b"");
+        let (mut leaver, mut client) = peer(&home, CLOSE);
+        let (sender, _) = peer(&home, b"");
+        publish(&home, sender.line.id);
+        // it is the next to get what is in flight, and more gathers behind that
+        assert!(home.table.borrow_mut().flush(1));
+        publish(&home, sender.line.id);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut leaver).poll(&mut cx).is_pending(), "it says its last word");
+        let reading = std::thread::spawn(move || {
+            let mut bytes = vec![];
+            client.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        while !reading.is_finished() {
+            let _ = Pin::new(&mut leaver).poll(&mut cx);
+            tokio::task::yield_now().await;
+        }
+        let bytes = reading.join().unwrap();
+        let mut close = vec![];
+        frame::append(&mut close, OpCode::Close, &[0x03, 0xe8]);
+        assert!(bytes.ends_with(&close), "{:?}", bytes.last_chunk::<8>());
+    }
+}

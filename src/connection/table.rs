@@ -169,6 +169,14 @@ impl Table {
         self.broker.flush(writes, &mut self.writers)
     }
 
+    /// Gives a connection that says its last word next what was published before. One that is
+    /// behind would only have it cut off again.
+    pub(super) fn settle(&mut self, id: MemberId) {
+        if self.writers.of(id).0.outbound.is_empty() {
+            self.broker.settle(id, &mut self.writers);
+        }
+    }
+
     /// Looks at the deadlines of the connections from number `from` on, at most `count` of them;
     /// the number to go on with, or `None` when all were seen.
     pub(crate) fn sweep(&mut self, now: u64, from: usize, count: usize) -> Option<usize> {

@@ -1,6 +1,7 @@
 //! Closes and breaches: behaviour section 6.
 
-use crate::server::TestServer;
+use crate::server::{PATIENCE, TestServer};
+use crate::stopping::{NOTHING_CUT, draining_for, reaches};
 use crate::wire::{BINARY, CLOSE, PING, TEXT, Wire, close, close_payload, frame};
 
 const ROUTES: [&str; 5] = ["/bus/x", "/pub/x", "/sub/x", "/push/x", "/pull/x"];
@@ -169,4 +170,66 @@ async fn what_came_before_a_breach_is_delivered() {
     assert_eq!(server.post("/pub/x", "end").await.0, 200);
     assert_eq!(subscriber.text().await, "before");
     assert_eq!(subscriber.text().await, "end");
+}
+
+#[tokio::test]
+async fn a_peer_hears_what_was_said_before_its_own_close_or_breach() {
+    let server = TestServer::start();
+    for (last, code) in [(frame(0xf1, "breach"), 1002), (close(1000, ""), 1000)] {
+        let mut wire = Wire::connect(&server, "/bus/x?echo=1").await;
+        let mut deaf = Wire::connect(&server, "/bus/x").await;
+        wire.send([frame(TEXT, "one"), frame(TEXT, "two"), last.clone()].concat()).await;
+        assert_eq!(wire.text().await, "one");
+        assert_eq!(wire.text().await, "two");
+        assert_eq!(wire.next().await.closed().0, code);
+        assert_eq!(wire.frame().await, None);
+        // once, and none of its own
+        assert_eq!(deaf.text().await, "one");
+        assert_eq!(deaf.text().await, "two");
+        deaf.send([frame(TEXT, "own"), last].concat()).await;
+        assert_eq!(deaf.next().await.closed().0, code);
+    }
+}
+
+#[tokio::test]
+async fn a_close_that_crosses_ours_is_not_answered() {
+    let server = TestServer::start();
+    let late = frame(TEXT, "late").repeat(100_000);
+    for (round, first, code) in [(1, frame(0xf1, "breach"), 1002), (2, close(4000, ""), 4000)] {
+        let mut wire = Wire::connect(&server, "/bus/x?echo=1").await;
+        wire.send(first).await;
+        server.until(|counters| &counters.leaves, round).await;
+        wire.send([close(1000, "mine"), late.clone(), close(1001, "mine")].concat()).await;
+        wire.end().await;
+        assert_eq!(wire.next().await.closed().0, code);
+        assert_eq!(wire.frame().await, None);
+    }
+    server.until(|counters| &counters.connections, 0).await;
+    assert_eq!(server.count(|counters| &counters.messages_in), 0);
+}
+
+#[tokio::test]
+async fn a_drain_that_meets_a_close_says_nothing_more() {
+    let server = draining_for(PATIENCE);
+    let mut closing = vec![];
+    for (last, code) in [(close(4000, ""), 4000), (frame(0xf1, "breach"), 1002)] {
+        let mut wire = Wire::connect(&server, "/sub/x").await;
+        wire.send(last).await;
+        assert_eq!(wire.next().await.closed().0, code);
+        closing.push(wire);
+    }
+    let mut open = Wire::connect(&server, "/sub/x").await;
+    let server = server.into_server();
+    let metrics = server.metrics().clone();
+    let goodbyes = async move {
+        // the drain has begun when it has told this one
+        reaches(|| metrics.sum(|counters| &counters.leaves), 3).await;
+        open.send(close(1000, "mine")).await;
+        assert_eq!(open.next().await.closed(), (1001, "going away".to_owned()));
+        closing.push(open);
+        for mut wire in closing {
+            assert_eq!(wire.frame().await, None);
+        }
+    };
+    assert_eq!(tokio::join!(server.drain(), goodbyes).0, NOTHING_CUT);
 }

@@ -211,6 +211,11 @@ impl Run {
 
     fn leave(&mut self) {
         let Some(id) = self.any_member() else { return };
+        if self.random.random() {
+            self.broker.settle(MemberId(id), &mut self.model);
+            let member = &self.model.members[&id];
+            assert!(member.role == Role::Puller || member.due.is_empty(), "{id} leaves early");
+        }
         let frame = |number: &u64| {
             let mut frame = vec![];
             frame::append(&mut frame, frame::OpCode::Binary, &number.to_be_bytes());

@@ -22,6 +22,8 @@ pub(super) struct Life {
     pub(super) linger_until: Option<u64>,
     /// It is not read, for want of room.
     pub(super) paused: bool,
+    /// More was read from it than its share of a turn; the rest is taken in the next one.
+    pub(super) holding: bool,
 }
 
 /// The settings, in milliseconds.
@@ -91,6 +93,7 @@ impl Life {
             unfinished: None,
             linger_until: None,
             paused: false,
+            holding: false,
         }
     }
 

@@ -8,7 +8,7 @@ mod writer;
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::task::yield_now;
 
 pub(crate) use self::open::open;
 use self::reader::{Halt, Reader};
@@ -70,8 +71,9 @@ struct Line {
 /// Where a connection is in its life.
 #[derive(Debug)]
 enum Phase {
-    /// What its client sent behind the handshake is still to be taken.
-    Opening,
+    /// What was read is still to be taken, with the messages in it or without: what its client
+    /// sent behind the handshake, or more than its share of a turn.
+    Holding { accepts: bool },
     /// It is read.
     Open,
     /// It is not read: a message of so many bytes found no room.
@@ -105,6 +107,7 @@ impl Future for Connection {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { home, line } = self.get_mut();
         let table = &mut *home.table.borrow_mut();
+        line.reader.begin_turn();
         while !matches!(line.phase, Phase::Gone) {
             if let Turn::Waits = line.turn(table, home, cx) {
                 table.poke();
@@ -129,7 +132,10 @@ impl Line {
             return Turn::Again;
         }
         let halt = match &mut self.phase {
-            Phase::Opening => return self.go_on(table, cx),
+            Phase::Holding { accepts } => {
+                let accepts = *accepts;
+                return self.go_on(accepts, table, cx);
+            }
             Phase::Open => return self.read(table, home, cx),
             Phase::Paused(_) => return self.look_for_room(table, cx),
             Phase::Lingering { end_of_input, shut } => {
@@ -193,21 +199,26 @@ impl Line {
                 return Turn::Again;
             };
             if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
-                self.halt(table, halt, cx);
-                return Turn::Again;
+                return self.halt(table, *halt, cx);
             }
             if is_last && self.half.as_ref().poll_read_ready(cx).is_pending() {
                 return Turn::Waits;
             }
         }
-        cx.waker().wake_by_ref();
+        yield_turn(cx);
         Turn::Waits
     }
 
     /// The reader could not go on.
-    fn halt(&mut self, table: &mut Table, halt: Halt, cx: &Context<'_>) {
+    fn halt(&mut self, table: &mut Table, halt: Halt, cx: &mut Context<'_>) -> Turn {
         match halt {
             Halt::End(ending) => self.end(table, ending),
+            Halt::TurnOver { accepts } => {
+                table.writers.of(self.id).0.life.holding = true;
+                self.phase = Phase::Holding { accepts };
+                yield_turn(cx);
+                return Turn::Waits;
+            }
             Halt::NoRoom(no_room, message_bytes) => {
                 let ticket = table.broker.line_up(no_room, cx.waker().clone());
                 table.counters().publisher_waits.add(1);
@@ -215,6 +226,7 @@ impl Line {
                 self.phase = Phase::Paused(Pause { ticket, message_bytes, hung_up: None });
             }
         }
+        Turn::Again
     }
 
     /// Goes on with what was read before the pause, if there is room for it now.
@@ -237,16 +249,17 @@ impl Line {
         }
         table.broker.step_out(pause.ticket);
         table.writers.of(self.id).0.life.paused = false;
-        self.go_on(table, cx)
+        self.go_on(true, table, cx)
     }
 
     /// Takes what was kept, then reads.
-    fn go_on(&mut self, table: &mut Table, cx: &Context<'_>) -> Turn {
+    fn go_on(&mut self, accepts: bool, table: &mut Table, cx: &mut Context<'_>) -> Turn {
+        table.writers.of(self.id).0.life.holding = false;
         self.phase = Phase::Open;
-        if let Err(halt) = self.reader.resume(true, self.id, table) {
-            self.halt(table, halt, cx);
+        match self.reader.resume(accepts, self.id, table) {
+            Err(halt) => self.halt(table, *halt, cx),
+            Ok(()) => Turn::Again,
         }
-        Turn::Again
     }
 
     /// Leaves the topic, then says the last word, if there is one.
@@ -388,8 +401,16 @@ fn discard(half: &OwnedReadHalf, home: &Home, cx: &mut Context<'_>) -> Poll<()> 
             return Poll::Ready(());
         }
     }
-    cx.waker().wake_by_ref();
+    yield_turn(cx);
     Poll::Pending
+}
+
+/// Goes on once the others had their turn. A task that wakes itself does not let the runtime look
+/// at the sockets before 61 turns, nor the flusher go on: whoever floods would be served alone.
+fn yield_turn(cx: &mut Context<'_>) {
+    // registers the waker with the runtime, which calls it behind its look at the sockets
+    let waits = pin!(yield_now()).poll(cx);
+    debug_assert!(waits.is_pending(), "it yields once");
 }
 
 /// The reason that a peer's breach is answered with.

@@ -52,7 +52,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     let (half, write_half) = stream.into_split();
     table.seat(id, write_half, role, peer, descriptor);
     let reader = Reader::new(home.message_bytes_max, left_over.to_vec());
-    let line = Line { id, half, reader, phase: Phase::Opening };
+    let line = Line { id, half, reader, phase: Phase::Holding { accepts: true } };
     Ok(Some(Connection { home: Rc::clone(home), line }))
 }
 

@@ -11,9 +11,9 @@ use super::keepalive::milliseconds;
 use super::table::Table;
 use super::writer::Ending;
 use crate::broker::{MemberId, NoRoom};
-use crate::frame::Breach;
 use crate::frame::decoder::{Decoder, Event, Progress};
-use crate::limits::{POST_WAIT_MAX, SCRATCH_BYTES};
+use crate::frame::{self, Breach, OpCode};
+use crate::limits::{FRAMES_PER_TURN_MAX, PONGS_PENDING_MAX, POST_WAIT_MAX, SCRATCH_BYTES};
 
 /// Decodes what a connection's socket brings. Owns no buffer while no frame is unfinished.
 #[derive(Debug)]
@@ -23,17 +23,28 @@ pub(super) struct Reader {
     carry: Vec<u8>,
     /// With fewer bytes than this there is no use in looking.
     needs: usize,
-    /// A message was taken since the clock of an unfinished one was last set.
-    took_message: bool,
+    /// No message was under way for a moment since the clock of an unfinished one was last set.
+    was_between: bool,
+    /// Frames that it may yet take in this turn.
+    frames_left: u32,
 }
 
-/// Why the reader does not go on.
+/// Answers to pings that leave together: a write each would take a hundred times as long.
+#[derive(Debug, Default)]
+struct Pongs {
+    frames: Vec<u8>,
+    count: u32,
+}
+
+/// Why the reader does not go on. Boxed in results, so that those are small when it does.
 #[derive(Debug)]
 pub(super) enum Halt {
     /// The connection ends.
     End(Ending),
     /// The broker has no room for the next message, of so many bytes.
     NoRoom(NoRoom, usize),
+    /// It took its share of this turn; whether messages among the rest are taken.
+    TurnOver { accepts: bool },
 }
 
 impl Reader {
@@ -43,8 +54,14 @@ impl Reader {
             decoder: Decoder::new(message_bytes_max),
             carry: left_over,
             needs: 0,
-            took_message: false,
+            was_between: false,
+            frames_left: FRAMES_PER_TURN_MAX,
         }
+    }
+
+    /// The others had their turn.
+    pub(super) const fn begin_turn(&mut self) {
+        self.frames_left = FRAMES_PER_TURN_MAX;
     }
 
     /// Where in the scratch buffer the next bytes should be read to: behind what was kept, if
@@ -60,7 +77,7 @@ impl Reader {
         count: usize,
         id: MemberId,
         table: &mut Table,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Box<Halt>> {
         let kept = self.kept_in_front();
         if self.carry.len() + count < self.needs || kept < self.carry.len() {
             self.carry.extend_from_slice(&scratch[kept..kept + count]);
@@ -90,7 +107,7 @@ impl Reader {
         accepts: bool,
         id: MemberId,
         table: &mut Table,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Box<Halt>> {
         let mut bytes = std::mem::take(&mut self.carry);
         let (used, result) = self.consume(&mut bytes, accepts, id, table);
         bytes.drain(..used);
@@ -110,7 +127,7 @@ impl Reader {
     fn settle(&mut self, id: MemberId, table: &mut Table) {
         let (writer, ground) = table.writers.of(id);
         writer.life.heard = ground.now;
-        if std::mem::take(&mut self.took_message) {
+        if std::mem::take(&mut self.was_between) {
             writer.life.unfinished = None;
         }
         if self.carry.is_empty() {
@@ -131,7 +148,25 @@ impl Reader {
         accepts: bool,
         id: MemberId,
         table: &mut Table,
-    ) -> (usize, Result<(), Halt>) {
+    ) -> (usize, Result<(), Box<Halt>>) {
+        let mut pongs = Pongs::default();
+        let (used, result) = self.decode(bytes, accepts, id, table, &mut pongs);
+        if pongs.count == 0 {
+            return (used, result);
+        }
+        // what was pinged before the end is answered before it
+        (used, pongs.send(id, table).and(result))
+    }
+
+    #[inline]
+    fn decode(
+        &mut self,
+        bytes: &mut [u8],
+        accepts: bool,
+        id: MemberId,
+        table: &mut Table,
+        pongs: &mut Pongs,
+    ) -> (usize, Result<(), Box<Halt>>) {
         let mut at = 0;
         self.needs = 0;
         while at < bytes.len() {
@@ -141,46 +176,66 @@ impl Reader {
                     self.needs = count;
                     break;
                 }
-                Err(error) => return (at, Err(refuse(&error, table))),
+                Err(error) => return (at, Err(refuse(&error, table).into())),
             };
+            if self.frames_left == 0 {
+                return (at, Err(Box::new(Halt::TurnOver { accepts })));
+            }
             if accepts && head.ends_message() {
                 let size = self.decoder.message_bytes(&head);
                 if let Err(no_room) = table.broker.room(id, size) {
-                    return (at, Err(Halt::NoRoom(no_room, size)));
+                    return (at, Err(Box::new(Halt::NoRoom(no_room, size))));
                 }
             }
+            self.frames_left -= 1;
             match self.decoder.take(&head, &mut bytes[at..]) {
                 Ok(Event::Message(kind, payload)) => {
-                    self.took_message = true;
                     if accepts {
                         table.broker.publish(id, kind, &payload);
                     } else {
                         table.counters().drain_ignored.add(1);
                     }
                 }
-                Ok(event) => {
-                    if let Err(halt) = respond(&event, id, table) {
+                Ok(Event::Fragment | Event::Pong) => {}
+                Ok(Event::Ping(payload)) => {
+                    if let Err(halt) = pongs.add(payload, id, table) {
                         return (at, Err(halt));
                     }
                 }
-                Err(error) => return (at, Err(refuse(&error, table))),
+                Ok(Event::Close(payload)) => {
+                    return (at, Err(Box::new(Halt::End(Ending::Echo(payload.to_vec())))));
+                }
+                Err(error) => return (at, Err(refuse(&error, table).into())),
             }
+            self.was_between |= !self.decoder.is_inside_message();
             at += head.size + head.payload;
         }
         (at, Ok(()))
     }
 }
 
-fn respond(event: &Event<'_>, id: MemberId, table: &mut Table) -> Result<(), Halt> {
-    match event {
-        Event::Message(..) | Event::Fragment | Event::Pong => {}
-        Event::Ping(payload) => {
-            let (writer, ground) = table.writers.of(id);
-            writer.pong(payload, ground).map_err(breach)?;
+impl Pongs {
+    /// Answers a ping (RFC 6455 5.5.3), at once or with those that follow.
+    fn add(&mut self, payload: &[u8], id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
+        frame::append(&mut self.frames, OpCode::Pong, payload);
+        self.count += 1;
+        let (writer, _) = table.writers.of(id);
+        // behind what is queued they cost no write, and one may be the last that is borne
+        if self.count < PONGS_PENDING_MAX && writer.outbound.is_empty() {
+            return Ok(());
         }
-        Event::Close(payload) => return Err(Halt::End(Ending::Echo(payload.to_vec()))),
+        self.send(id, table)
     }
-    Ok(())
+
+    /// Sends what gathered.
+    #[cold]
+    fn send(&mut self, id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
+        let (writer, ground) = table.writers.of(id);
+        let sent = writer.pongs(&self.frames, ground).map_err(|reason| breach(reason).into());
+        self.frames.clear();
+        self.count = 0;
+        sent
+    }
 }
 
 #[cold]

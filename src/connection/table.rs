@@ -270,7 +270,7 @@ impl Table {
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
             if !closing
-                && (late || !writer.life.paused)
+                && (late || !(writer.life.paused || writer.life.holding))
                 && writer.outbound.is_empty()
                 && !has_backlog
             {

@@ -235,36 +235,58 @@ impl Writer {
     pub(super) fn control(&mut self, op_code: OpCode, payload: &[u8], ground: &Ground) {
         let mut bytes = Vec::new();
         frame::append(&mut bytes, op_code, payload);
-        let mut written = 0;
-        if self.outbound.is_empty() {
-            match self.send(&bytes) {
-                Ok(count) => {
-                    self.wrote(count, ground);
-                    written = count;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return self.end(Ending::Drop),
-            }
-            self.life.progress = ground.now;
-        }
+        let Some(written) = self.send_own(&bytes, ground) else { return };
         self.outbound.push_own(bytes, written);
         if !self.outbound.is_empty() {
             self.wake();
         }
     }
 
-    /// Answers a ping (RFC 6455 5.5.3). A peer that pings and does not read is bounded.
-    pub(super) fn pong(&mut self, payload: &[u8], ground: &Ground) -> Result<(), Reason> {
-        self.control(OpCode::Pong, payload, ground);
-        if self.outbound.is_empty() {
-            return Ok(());
+    /// Answers pings (RFC 6455 5.5.3) in one write. A peer that pings and does not read is
+    /// bounded.
+    pub(super) fn pongs(&mut self, frames: &[u8], ground: &Ground) -> Result<(), Reason> {
+        let Some(written) = self.send_own(frames, ground) else { return Ok(()) };
+        let mut at = 0;
+        while at < frames.len() {
+            let pong = frame::sent_at(frames, at).range;
+            at = pong.end;
+            if at <= written {
+                continue;
+            }
+            // a piece of its own, to be counted
+            let done = written.saturating_sub(pong.start);
+            self.outbound.push_own(frames[pong].to_vec(), done);
+            if self.outbound.mark_pong() > PONGS_PENDING_MAX {
+                ground.counters.pongs_pending.add(1);
+                let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
+                return Err(Reason::with(close::POLICY, text));
+            }
         }
-        if self.outbound.mark_pong() > PONGS_PENDING_MAX {
-            ground.counters.pongs_pending.add(1);
-            let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
-            return Err(Reason::with(close::POLICY, text));
+        if !self.outbound.is_empty() {
+            self.wake();
         }
         Ok(())
+    }
+
+    /// Writes control frames if nothing is queued; how many bytes the socket took, `None` if it
+    /// is gone.
+    fn send_own(&mut self, frames: &[u8], ground: &Ground) -> Option<usize> {
+        if !self.outbound.is_empty() {
+            return Some(0);
+        }
+        let written = match self.send(frames) {
+            Ok(count) => {
+                self.wrote(count, ground);
+                count
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.end(Ending::Drop);
+                return None;
+            }
+        };
+        self.life.progress = ground.now;
+        Some(written)
     }
 
     /// Writes what is queued, as much as the socket takes in one write.

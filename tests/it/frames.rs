@@ -132,18 +132,24 @@ impl Line {
     }
 
     async fn read(&mut self) -> Option<(u8, Vec<u8>)> {
-        let mut first = [0];
-        if self.reader.read(&mut first).await.unwrap() == 0 {
-            return None;
-        }
-        let length = match self.reader.read_u8().await.unwrap() {
-            126 => self.reader.read_u16().await.unwrap().into(),
-            127 => self.reader.read_u64().await.unwrap().try_into().unwrap(),
-            short => short.into(),
+        read_frame(&mut self.reader).await
+    }
+
+    /// Sends bytes and meanwhile reads so many frames, whatever they are.
+    pub(crate) async fn exchange(&mut self, bytes: &[u8], frames: usize) -> Vec<(u8, Vec<u8>)> {
+        let Self { reader, writer } = self;
+        let sending = timeout(PATIENCE, writer.write_all(bytes));
+        let reading = async {
+            let mut came = vec![];
+            while came.len() < frames {
+                let frame = timeout(PATIENCE, read_frame(reader)).await.expect("a frame in time");
+                came.push(frame.expect("the connection is open"));
+            }
+            came
         };
-        let mut payload = vec![0; length];
-        self.reader.read_exact(&mut payload).await.unwrap();
-        Some((first[0], payload))
+        let (sent, came) = tokio::join!(sending, reading);
+        sent.expect("the broker reads").unwrap();
+        came
     }
 
     /// The next frame that is not a ping; there must be one.
@@ -209,4 +215,19 @@ impl Line {
         self.writer.as_ref().set_zero_linger().unwrap();
         self.writer.forget();
     }
+}
+
+async fn read_frame(reader: &mut BufReader<OwnedReadHalf>) -> Option<(u8, Vec<u8>)> {
+    let mut first = [0];
+    if reader.read(&mut first).await.unwrap() == 0 {
+        return None;
+    }
+    let length = match reader.read_u8().await.unwrap() {
+        126 => reader.read_u16().await.unwrap().into(),
+        127 => reader.read_u64().await.unwrap().try_into().unwrap(),
+        short => short.into(),
+    };
+    let mut payload = vec![0; length];
+    reader.read_exact(&mut payload).await.unwrap();
+    Some((first[0], payload))
 }

@@ -212,6 +212,7 @@ impl Table {
             Due::PongTimeout => {
                 counters.pong_timeouts.add(1);
                 writer.end(Ending::Drop);
+                self.log_mute(id);
             }
             Due::WriteStall => {
                 counters.write_stalls.add(1);
@@ -253,6 +254,13 @@ impl Table {
         } else {
             tracing::debug!(%topic, %peer, code, "closed: {}", reason.text);
         }
+    }
+
+    /// Logs a connection that we drop since it did not answer our ping; there is no Close.
+    fn log_mute(&mut self, id: MemberId) {
+        let peer = self.writers.of(id).0.peer;
+        let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
+        tracing::debug!(%topic, %peer, "dropped: no answer to a ping in time");
     }
 
     /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use mercury::limits::Limits;
 
 use crate::frames::{FIN, Line, PING, PONG, TEXT, frame};
+use crate::process::Process;
 use crate::server::TestServer;
+use crate::socket::Socket;
 
 /// Longer than any test takes.
 const NEVER: Duration = Duration::from_hours(1);
@@ -68,6 +70,19 @@ async fn who_does_not_answer_is_dropped_and_counted() {
     server.until(|c| &c.connections, 0).await;
     assert_eq!(server.count(|c| &c.leaves), 1);
     assert_eq!(server.count(|c| &c.pong_timeouts), 1);
+}
+
+#[tokio::test]
+async fn a_drop_for_want_of_a_pong_is_a_debug_line() {
+    let flags = ["--ping-interval", "100ms", "--pong-timeout", "300ms", "--log-level", "debug"];
+    let mut broker = Process::broker(&flags).await;
+    let mut mute = Socket::join(broker.port(), "/sub/news/a%0Ab").await;
+    assert_eq!(mute.frame().await.map(|(op_code, _)| op_code), Some(crate::socket::PING));
+    let line = broker.line_with("dropped: no answer to a ping in time").await;
+    assert!(line.contains("DEBUG mercury::connection"), "{line}");
+    let fields = format!(" topic=news/a\\nb peer={}", mute.address());
+    assert!(line.ends_with(&fields), "{line}");
+    assert_eq!(mute.frame().await, None);
 }
 
 #[tokio::test]
@@ -158,6 +173,27 @@ async fn a_pong_is_no_inactivity() {
     assert_eq!(mute.closed().await, (1001, "inactive for too long".to_owned()));
     line.quiet().await;
     assert_eq!(server.count(|c| &c.inactive), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_is_a_1008_whatever_its_sender_answers() {
+    let server = TestServer::limited(|limits| {
+        curious(limits);
+        limits.ping_interval = Some(Duration::from_secs(5));
+    });
+    let mut line = Line::open(&server, "/pub/a").await;
+    line.send(frame(TEXT & !FIN, "begun")).await;
+    // it lives for the 30 s that a message may take
+    let (first, payload) = loop {
+        match line.frame().await.expect("a Close") {
+            (PING, _) => line.send(frame(PONG, "")).await,
+            frame => break frame,
+        }
+    };
+    assert_eq!((first, &payload[..2]), (FIN | 0x8, &1008u16.to_be_bytes()[..]));
+    assert_eq!(payload[2..], *b"message did not end within 30 seconds");
+    server.until(|c| &c.message_unfinished, 1).await;
+    assert_eq!(server.count(|c| &c.messages_in), 0);
 }
 
 /// A pusher that is not read: its second message finds no room.

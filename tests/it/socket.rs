@@ -1,6 +1,7 @@
 //! A WebSocket by hand: cheap enough for ten thousand, and rude where a library is polite.
 
 use std::io;
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -152,6 +153,11 @@ impl Socket {
     /// Says that nothing more will be sent.
     pub(crate) async fn shut(&mut self) {
         self.stream.shutdown().await.unwrap();
+    }
+
+    /// Its own address, as the broker sees it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
     }
 
     /// Ends with a reset, as a killed host does.

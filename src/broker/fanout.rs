@@ -14,9 +14,12 @@ use super::{Kind, MemberId, Receivers};
 use crate::frame;
 use crate::limits::{BATCH_POOL_MAX, BATCH_POOLED_BYTES_MAX};
 use crate::outbound::Batch;
+use crate::slack;
 
 /// Ranges of own frames that an idle peer may keep room for.
 const OWN_RANGES_KEPT: usize = 16;
+/// Of the buffers that are spare, one in so many is given back at a time.
+const POOL_TRIM_RATIO: usize = 8;
 /// Stands where a member left while a batch was in flight.
 const GONE: MemberId = MemberId(u32::MAX);
 
@@ -70,18 +73,26 @@ pub(super) trait OwnFramesOf {
 
 /// Buffers for reuse: a flushed topic owns none.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Vec<Vec<u8>>);
+pub(super) struct Pool {
+    free: Vec<Vec<u8>>,
+}
 
 impl Pool {
     pub(super) fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        self.free.pop().unwrap_or_default()
     }
 
     pub(super) fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= BATCH_POOLED_BYTES_MAX && self.0.len() < BATCH_POOL_MAX {
+        if buffer.capacity() <= BATCH_POOLED_BYTES_MAX && self.free.len() < BATCH_POOL_MAX {
             buffer.clear();
-            self.0.push(buffer);
+            self.free.push(buffer);
         }
+    }
+
+    /// Gives back a part of what is spare now; called again and again, all that no turn takes.
+    pub(super) fn trim(&mut self) {
+        let kept = self.free.len() - self.free.len().div_ceil(POOL_TRIM_RATIO);
+        self.free.truncate(kept);
     }
 }
 
@@ -105,8 +116,13 @@ impl Fanout {
         if let Some(moved) = self.members.get(slot) {
             members.moved(moved.id, slot);
         }
-        if self.members.capacity() > 4 * self.members.len() + 4 {
-            self.members.shrink_to(2 * self.members.len());
+        self.trim();
+    }
+
+    /// Gives back what a peak of members left behind.
+    fn trim(&mut self) {
+        if let Some(kept) = slack::kept(self.members.len(), self.members.capacity()) {
+            self.members.shrink_to(kept);
         }
     }
 
@@ -227,6 +243,7 @@ impl Fanout {
         }
         self.gone = 0;
         self.members.retain(|member| member.id != GONE);
+        self.trim();
         for (slot, member) in self.members.iter().enumerate() {
             members.moved(member.id, slot);
         }
@@ -285,4 +302,20 @@ impl OwnFrames {
 
 fn offset(position: u64, start: u64) -> usize {
     usize::try_from(position - start).expect("a batch fits into memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_turn_takes_leaves_the_pool() {
+        let mut pool = Pool::default();
+        (0..BATCH_POOL_MAX).for_each(|_| pool.give(Vec::with_capacity(1)));
+        pool.trim();
+        assert_eq!(pool.free.len(), BATCH_POOL_MAX - BATCH_POOL_MAX.div_ceil(POOL_TRIM_RATIO));
+        (0..40).for_each(|_| pool.trim());
+        assert!(pool.free.is_empty());
+        pool.trim();
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::{Index, IndexMut};
 
-use slab::Slab;
 use smallvec::SmallVec;
 
 use super::MemberId;
 use super::fanout::{OwnFrames, OwnFramesOf};
+use super::slots::Slots;
 use super::topic_tree::TopicId;
 
 /// A socket's part.
@@ -78,17 +78,17 @@ impl Puller {
 
 /// All members of a shard by id.
 #[derive(Debug, Default)]
-pub(super) struct Members(Slab<Part>);
+pub(super) struct Members(Slots<Part>);
 
 impl Members {
     /// The id that the next [`Members::insert`] gives.
     pub(super) fn next_id(&self) -> MemberId {
-        MemberId(u32::try_from(self.0.vacant_key()).expect("fewer members than descriptors"))
+        MemberId(self.0.next())
     }
 
     pub(super) fn insert(&mut self, id: MemberId, part: Part) {
-        let key = self.0.insert(part);
-        debug_assert_eq!(key, id.0 as usize);
+        let number = self.0.insert(part);
+        debug_assert_eq!(number, id.0);
     }
 
     pub(super) fn replace(&mut self, id: MemberId, part: Part) -> Part {
@@ -96,13 +96,13 @@ impl Members {
     }
 
     pub(super) fn remove(&mut self, id: MemberId) {
-        let part = self.0.remove(id.0 as usize);
+        let part = self.0.remove(id.0);
         debug_assert!(matches!(part, Part::Left), "{part:?} was forgotten before it left");
     }
 
     /// The part of a member that may be gone.
     pub(super) fn get_mut(&mut self, id: MemberId) -> Option<&mut Part> {
-        self.0.get_mut(id.0 as usize)
+        self.0.find(id.0)
     }
 
     pub(super) fn puller(&self, id: MemberId) -> &Puller {
@@ -124,13 +124,13 @@ impl Index<MemberId> for Members {
     type Output = Part;
 
     fn index(&self, id: MemberId) -> &Part {
-        &self.0[id.0 as usize]
+        self.0.at(id.0)
     }
 }
 
 impl IndexMut<MemberId> for Members {
     fn index_mut(&mut self, id: MemberId) -> &mut Part {
-        &mut self.0[id.0 as usize]
+        self.0.at_mut(id.0)
     }
 }
 

@@ -13,6 +13,7 @@ mod pushpull;
 mod ring;
 mod role;
 mod room;
+mod slots;
 pub mod topic;
 mod topic_tree;
 mod waiting;
@@ -33,6 +34,7 @@ use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 pub use crate::frame::Kind;
 use crate::outbound::Batch;
+use crate::slack;
 
 /// One socket on one topic; small, and used again after [`Broker::forget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -351,6 +353,15 @@ impl Broker {
             release(tree, id, bounds);
         }
         (written, finished)
+    }
+
+    /// Gives back memory that no turn since the last few calls has needed.
+    pub fn trim(&mut self) {
+        let Turn { jobs, pool } = &mut self.turn;
+        if let Some(kept) = slack::kept(jobs.len(), jobs.capacity()) {
+            jobs.shrink_to(kept);
+        }
+        pool.trim();
     }
 
     /// A puller's outbound shrank to `outbound` bytes: it may take more.

@@ -1,6 +1,7 @@
 //! The pullers of one topic, in turn.
 
 use super::MemberId;
+use crate::slack;
 
 /// Pullers in the order of their turns. A newcomer stands behind all others; one that can take no
 /// more keeps its place and is passed over.
@@ -37,6 +38,9 @@ impl Ring {
         }
         if self.next == self.pullers.len() {
             self.next = 0;
+        }
+        if let Some(kept) = slack::kept(self.pullers.len(), self.pullers.capacity()) {
+            self.pullers.shrink_to(kept);
         }
     }
 
@@ -147,5 +151,13 @@ mod tests {
         assert_eq!(serve(&mut ring, 1, &[]), [0; 0]);
         ring.join(MemberId(5));
         assert_eq!(serve(&mut ring, 2, &[]), [5, 5]);
+    }
+
+    #[test]
+    fn a_peak_of_pullers_leaves_no_room_behind() {
+        let mut ring = ring(10_000);
+        (1..10_000).for_each(|id| ring.leave(MemberId(id)));
+        assert_eq!(serve(&mut ring, 2, &[]), [0, 0]);
+        assert!(ring.pullers.capacity() <= 8, "room for {}", ring.pullers.capacity());
     }
 }

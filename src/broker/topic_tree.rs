@@ -5,7 +5,9 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use ahash::RandomState;
-use slab::Slab;
+
+use super::slots::Slots;
+use crate::slack;
 
 /// A topic's place in its tree; valid while somebody uses the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub(super) struct TopicId(u32);
 #[derive(Debug, Default)]
 pub(super) struct TopicTree<T> {
     names: HashMap<Arc<str>, TopicId, RandomState>,
-    topics: Slab<Entry<T>>,
+    topics: Slots<Entry<T>>,
 }
 
 #[derive(Debug)]
@@ -40,41 +42,44 @@ impl<T: Default> TopicTree<T> {
         }
         let name: Arc<str> = name.into();
         let entry = Entry { name: Arc::clone(&name), users: 1, state: T::default() };
-        let id = u32::try_from(self.topics.insert(entry)).expect("fewer topics than descriptors");
-        self.names.insert(name, TopicId(id));
-        (TopicId(id), true)
+        let id = TopicId(self.topics.insert(entry));
+        self.names.insert(name, id);
+        (id, true)
     }
 
     /// Adds a user to a topic.
     pub(super) fn hold(&mut self, id: TopicId) {
-        self.topics[id.0 as usize].users += 1;
+        self.topics.at_mut(id.0).users += 1;
     }
 
     /// Takes a user away; the state of the topic if that was the last one.
     pub(super) fn release(&mut self, id: TopicId) -> Option<T> {
-        let entry = &mut self.topics[id.0 as usize];
+        let entry = self.topics.at_mut(id.0);
         entry.users -= 1;
         if entry.users > 0 {
             return None;
         }
-        let entry = self.topics.remove(id.0 as usize);
+        let entry = self.topics.remove(id.0);
         self.names.remove(&entry.name);
+        if let Some(kept) = slack::kept(self.names.len(), self.names.capacity()) {
+            self.names.shrink_to(kept);
+        }
         Some(entry.state)
     }
 
     /// The name of a topic.
     pub(super) fn name(&self, id: TopicId) -> &str {
-        &self.topics[id.0 as usize].name
+        &self.topics.at(id.0).name
     }
 
     /// The state of a topic that may be gone.
     pub(super) fn get_mut(&mut self, id: TopicId) -> Option<&mut T> {
-        self.topics.get_mut(id.0 as usize).map(|entry| &mut entry.state)
+        self.topics.find(id.0).map(|entry| &mut entry.state)
     }
 
     /// All topics.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.topics.iter().map(|(_, entry)| (&*entry.name, &entry.state))
+        self.topics.iter().map(|entry| (&*entry.name, &entry.state))
     }
 
     /// Whether nobody uses any topic.
@@ -87,18 +92,20 @@ impl<T> Index<TopicId> for TopicTree<T> {
     type Output = T;
 
     fn index(&self, id: TopicId) -> &T {
-        &self.topics[id.0 as usize].state
+        &self.topics.at(id.0).state
     }
 }
 
 impl<T> IndexMut<TopicId> for TopicTree<T> {
     fn index_mut(&mut self, id: TopicId) -> &mut T {
-        &mut self.topics[id.0 as usize].state
+        &mut self.topics.at_mut(id.0).state
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher;
+
     use super::*;
 
     #[test]
@@ -113,5 +120,27 @@ mod tests {
         assert_eq!(tree.release(id), None);
         assert_eq!(tree.release(id), Some(7));
         assert!(tree.is_empty());
+    }
+
+    #[test]
+    fn a_peak_of_names_leaves_no_room_behind() {
+        let mut tree = TopicTree::<u32>::default();
+        let ids: Vec<_> = (0..100_000).map(|number| tree.acquire(&number.to_string()).0).collect();
+        for (number, id) in ids.into_iter().enumerate() {
+            assert_eq!(tree.find(&number.to_string()), Some(id));
+            assert_eq!(tree.release(id), Some(0));
+        }
+        assert!(tree.is_empty());
+        assert!(tree.names.capacity() <= 8, "room for {} names", tree.names.capacity());
+    }
+
+    #[test]
+    fn names_are_hashed_with_keys_of_their_tree() {
+        let hashes = |tree: &TopicTree<u32>| {
+            ["a", "b", "c/d"].map(|name| BuildHasher::hash_one(tree.names.hasher(), name))
+        };
+        let trees: [TopicTree<u32>; 2] = Default::default();
+        assert_ne!(hashes(&trees[0]), hashes(&trees[1]));
+        assert_eq!(hashes(&trees[0]), hashes(&trees[0]));
     }
 }

@@ -19,6 +19,7 @@ use crate::limits::{Budget, LINGER_MAX, LOG_LINES_PER_SWEEP_MAX, Limits, MESSAGE
 use crate::metrics::Counters;
 use crate::outbound::Batch;
 use crate::refusal::Refusal;
+use crate::slack;
 
 /// What a shard's connections share. Borrowed for one turn at a time, never across an await.
 #[derive(Debug)]
@@ -182,6 +183,7 @@ impl Table {
     pub(crate) fn sweep(&mut self, now: u64, from: usize, count: usize) -> Option<usize> {
         self.writers.ground.now = now;
         if from == 0 {
+            self.broker.trim();
             self.log_lines = LOG_LINES_PER_SWEEP_MAX;
         }
         let until = (from + count).min(self.writers.list.len());
@@ -314,6 +316,12 @@ impl Writers {
     fn remove(&mut self, id: MemberId) {
         self.list[id.0 as usize] = None;
         self.open -= 1;
+        while let Some(None) = self.list.last() {
+            self.list.pop();
+        }
+        if let Some(kept) = slack::kept(self.list.len(), self.list.capacity()) {
+            self.list.shrink_to(kept);
+        }
     }
 
     fn get(&self, id: MemberId) -> Option<&Writer> {

@@ -18,6 +18,7 @@ mod handshakes;
 mod heads;
 mod joining;
 mod keepalive;
+mod many_topics;
 mod messages;
 mod model;
 mod pieces;

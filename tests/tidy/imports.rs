@@ -6,7 +6,7 @@ use crate::source::{Source, in_identifier, words};
 /// folder; those of one rank never import each other. At the bottom stand the words that all
 /// others are made of: there, a module imports only from those before it.
 const RANKS: [&[&str]; 8] = [
-    &["grouped", "limits", "metrics", "close", "refusal", "config", "frame"],
+    &["grouped", "slack", "limits", "metrics", "close", "refusal", "config", "frame"],
     &["outbound"],
     &["broker"],
     &["handover"],

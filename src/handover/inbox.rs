@@ -130,3 +130,70 @@ impl Inbox {
         Some(arrival)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::TOPIC_BYTES_MAX;
+
+    const SHARDS: usize = 4;
+    const NAMES: usize = 100_000;
+    const PATTERNS: [Pattern; 3] = [Pattern::Bus, Pattern::PubSub, Pattern::PushPull];
+
+    fn topic(name: &str) -> Topic {
+        Topic::parse(name, TOPIC_BYTES_MAX).expect("a valid name")
+    }
+
+    /// How many of the topics live on each shard.
+    fn spread(router: &Router, pattern: Pattern, topics: &[Topic]) -> [usize; SHARDS] {
+        let mut shards = [0; SHARDS];
+        for topic in topics {
+            shards[router.home(pattern, topic)] += 1;
+        }
+        shards
+    }
+
+    fn is_even(shards: &[usize; SHARDS]) -> bool {
+        let mean = shards.iter().sum::<usize>() / SHARDS;
+        shards.iter().all(|count| count.abs_diff(mean) <= mean / 10)
+    }
+
+    #[test]
+    fn names_that_look_alike_are_spread_evenly() {
+        let families: [fn(usize) -> String; 5] = [
+            |number| number.to_string(),
+            |number| format!("{}{number}", "a".repeat(200)),
+            |number| format!("{number:0>8}{}", "a".repeat(200)),
+            |number| format!("{number:b}"),
+            |number| format!("{}/x", number * 4096),
+        ];
+        let router = Router::new(SHARDS).0;
+        for name in families {
+            let topics: Vec<_> = (0..NAMES).map(|number| topic(&name(number))).collect();
+            for pattern in PATTERNS {
+                let shards = spread(&router, pattern, &topics);
+                assert!(is_even(&shards), "{} on {pattern:?}: {shards:?}", name(1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_root_is_spread_on_the_bus_and_among_jobs_and_a_whole_in_pub_sub() {
+        let topics: Vec<_> = (0..NAMES).map(|tail| topic(&format!("root/{tail}"))).collect();
+        let router = Router::new(SHARDS).0;
+        assert!(is_even(&spread(&router, Pattern::Bus, &topics)));
+        assert!(is_even(&spread(&router, Pattern::PushPull, &topics)));
+        assert!(spread(&router, Pattern::PubSub, &topics).contains(&NAMES));
+    }
+
+    #[test]
+    fn names_aimed_at_a_shard_of_one_start_miss_it_in_the_next() {
+        let (first, second) = (Router::new(SHARDS).0, Router::new(SHARDS).0);
+        for pattern in PATTERNS {
+            let mut aimed: Vec<_> = (0..NAMES).map(|number| topic(&number.to_string())).collect();
+            aimed.retain(|topic| first.home(pattern, topic) == 0);
+            let shards = spread(&second, pattern, &aimed);
+            assert!(is_even(&shards), "{pattern:?}: {shards:?}");
+        }
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
 //! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
-//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `slack`, `limits`, `metrics`,
-//! `config`. The picture and the reasons are in `docs/architecture.md`.
+//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `slow_consumer`, `slack`,
+//! `limits`, `metrics`, `config`. The picture and the reasons are in `docs/architecture.md`.
 
 pub mod broker;
 pub mod cli;
@@ -21,4 +21,5 @@ pub mod refusal;
 pub mod server;
 mod shard;
 mod slack;
+pub mod slow_consumer;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::grouped::Grouped;
+use crate::slow_consumer::SlowConsumer;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -120,8 +121,10 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub const DRAIN_STEP: Duration = Duration::from_millis(10);
 /// How long connections that a drain cut get to leave their topics.
 pub const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
-/// Lines that a shard logs about slow consumers between two sweeps; more are only counted.
-pub const LOG_LINES_PER_SWEEP_MAX: u32 = 20;
+/// Lines that a shard logs about slow consumers in a second; of more it says how many they were.
+pub const LOG_LINES_PER_SECOND_MAX: u32 = 10;
+/// How often one connection that messages are dropped from is logged, at most.
+pub const LOG_DROPS_INTERVAL: Duration = Duration::from_secs(10);
 /// Connections closed per second by a drain, at least.
 pub const DRAIN_CLOSES_PER_SECOND_MIN: u32 = 100;
 
@@ -170,6 +173,8 @@ pub struct Limits {
     pub connections_max: Option<usize>,
     /// `--max-outbound`: bytes behind what is being written to one receiver.
     pub outbound_bytes_max: usize,
+    /// `--slow-consumer`: what is done over `--max-outbound`.
+    pub slow_consumer: SlowConsumer,
     /// `--write-timeout`: no progress of a write.
     pub write_stall_max: Duration,
     /// `--max-batch`: above it, publishers wait.
@@ -202,6 +207,7 @@ impl Default for Limits {
             topics_max: TOPICS_MAX,
             connections_max: None,
             outbound_bytes_max: OUTBOUND_BYTES_MAX,
+            slow_consumer: SlowConsumer::default(),
             write_stall_max: WRITE_STALL_MAX,
             batch_bytes_max: BATCH_BYTES_MAX,
             backlog_bytes_max: BACKLOG_BYTES_MAX,

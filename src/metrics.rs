@@ -93,10 +93,25 @@ counters! {
     protocol_errors,
     /// Text that is not UTF-8: 1007.
     text_not_utf8,
-    /// Receivers over `--max-outbound`: 1013.
+    /// Receivers over `--max-outbound`, whatever was done about it; until it has caught up, a
+    /// receiver counts once.
     slow_consumers,
-    /// Bytes dropped with them.
+    /// Bytes that slow consumers never got.
     slow_consumer_bytes,
+    /// Peers that were closed for being slow: 1013.
+    slow_bus_closed,
+    /// Messages that peers never got, dropped since newer ones came.
+    slow_bus_dropped_oldest,
+    /// Messages that peers never got, dropped since older ones waited.
+    slow_bus_dropped_newest,
+    /// Subscribers that were closed for being slow: 1013.
+    slow_pubsub_closed,
+    /// Messages that subscribers never got, dropped since newer ones came.
+    slow_pubsub_dropped_oldest,
+    /// Messages that subscribers never got, dropped since older ones waited.
+    slow_pubsub_dropped_newest,
+    /// Lines about slow consumers that were not logged since there were too many.
+    log_lines_withheld,
     /// Writes without progress for `--write-timeout`.
     write_stalls,
     /// Peers with too many unread pongs: 1008.

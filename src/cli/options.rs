@@ -105,6 +105,10 @@ pub(super) struct LimitOptions {
     /// What may wait for one receiver, at least twice --max-message
     #[arg(long, value_name = "SIZE")]
     pub(super) max_outbound: Option<String>,
+    /// What to do with a receiver over --max-outbound: close, drop-oldest or drop-newest, for one
+    /// pattern with bus= or pubsub= in front
+    #[arg(long, value_name = "POLICY")]
+    pub(super) slow_consumer: Vec<String>,
     /// What a topic may gather before its publishers wait
     #[arg(long, value_name = "SIZE")]
     pub(super) max_batch: Option<String>,

@@ -10,6 +10,7 @@ use crate::cli::setting::Setting;
 use crate::cli::{Exit, LISTEN_DEFAULT};
 use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, Size, cores};
 use crate::limits::{HEAD_BYTES_MAX, Limits, SHARDS_PER_ACCEPTOR};
+use crate::slow_consumer::SlowConsumer;
 
 /// Threads of one kind: far more than any machine has cores.
 const THREADS_MAX: usize = 1024;
@@ -111,9 +112,26 @@ impl Sources<'_> {
         self.set("max-topic", options.max_topic, topic, &mut limits.topic_bytes_max)?;
         self.set("max-topics", options.max_topics, count, &mut limits.topics_max)?;
         self.set("max-outbound", options.max_outbound, size, &mut limits.outbound_bytes_max)?;
+        self.set_slow_consumer(&mut limits.slow_consumer, options.slow_consumer)?;
         self.set("max-batch", options.max_batch, size, &mut limits.batch_bytes_max)?;
         self.set("max-backlog", options.max_backlog, size, &mut limits.backlog_bytes_max)?;
         self.set("max-backlogs", options.max_backlogs, size, &mut limits.backlogs_bytes_max)
+    }
+
+    /// The flag may come several times, each for another pattern.
+    fn set_slow_consumer(
+        &self,
+        policies: &mut SlowConsumer,
+        given: Vec<String>,
+    ) -> Result<(), Exit> {
+        let flag = |text| Setting { source: "--slow-consumer".to_owned(), text };
+        let mut settings: Vec<_> = given.into_iter().map(flag).collect();
+        if settings.is_empty() {
+            settings.extend(environment::setting(self.environment, "slow-consumer"));
+        }
+        settings.iter().try_for_each(|setting| {
+            policies.set(&setting.text).map_err(|error| setting.wrong(error))
+        })
     }
 
     /// Durations.

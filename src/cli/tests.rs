@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, cores};
 use crate::limits::Limits;
+use crate::slow_consumer::{Policy, SlowConsumer};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
@@ -53,7 +54,8 @@ fn every_flag_reaches_its_setting() {
         --shards 9 --pin 0-1 --max-message 1 --max-body 2 --max-bodies 3KB --max-topic 4 \
         --max-topics 5 --max-outbound 6KiB --max-batch 7 --max-backlog 8 --max-backlog-messages 9 \
         --max-backlogs 10 --write-timeout 1s --ping-interval 1m30s --pong-timeout 0.5 \
-        --pull-pong-timeout 1h --drain-timeout 0 --log-format json --log-level debug";
+        --pull-pong-timeout 1h --drain-timeout 0 --slow-consumer drop-oldest \
+        --slow-consumer bus=close --log-format json --log-level debug";
     let (config, log) = broker(flags, &[]).unwrap();
     let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.as_str()).collect();
     assert_eq!(urls, ["http://*:1", "http://[::1]:2"]);
@@ -69,6 +71,7 @@ fn every_flag_reaches_its_setting() {
         topics_max: 5,
         connections_max: Some(10),
         outbound_bytes_max: 6144,
+        slow_consumer: SlowConsumer { bus: Policy::Close, pubsub: Policy::DropOldest },
         write_stall_max: Duration::from_secs(1),
         batch_bytes_max: 7,
         backlog_bytes_max: 8,
@@ -89,7 +92,7 @@ fn every_flag_has_its_variable() {
     command.build();
     let subcommand = command.find_subcommand("broker").unwrap();
     let flags: Vec<_> = subcommand.get_arguments().filter_map(clap::Arg::get_long).collect();
-    assert_eq!(flags.len(), 27, "26 settings and --help: {flags:?}");
+    assert_eq!(flags.len(), 28, "27 settings and --help: {flags:?}");
     for flag in flags.into_iter().filter(|flag| *flag != "help") {
         let ours = environment::variables(flag).remove(0);
         let Err(exit) = broker("", &[(ours.as_str(), "?")]) else {

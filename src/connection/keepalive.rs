@@ -14,6 +14,8 @@ pub(super) struct Life {
     pub(super) sent: u64,
     /// Its socket took something, or something began to wait for it.
     pub(super) progress: u64,
+    /// Its outbound was empty for the last time.
+    pub(super) behind: u64,
     /// Our unanswered ping left.
     pub(super) pinged: Option<u64>,
     /// The message that has not ended began.
@@ -68,6 +70,11 @@ impl Rules {
         }
     }
 
+    /// `--write-timeout`, for sentences.
+    pub(super) const fn write_stall_max(&self) -> Duration {
+        Duration::from_millis(self.write_stall_max)
+    }
+
     /// The interval of the connection with this number: varied, so that a thousand that joined
     /// together do not ping together.
     fn ping_interval(&self, number: u32) -> Option<u64> {
@@ -89,12 +96,19 @@ impl Life {
             heard: now,
             sent: now,
             progress: now,
+            behind: now,
             pinged: None,
             unfinished: None,
             linger_until: None,
             paused: false,
             holding: false,
         }
+    }
+
+    /// How long its outbound has not been empty: seconds with one decimal, for logs.
+    pub(super) fn seconds_behind(&self, now: u64) -> String {
+        let tenths = now.saturating_sub(self.behind) / 100;
+        format!("{}.{}", tenths / 10, tenths % 10)
     }
 
     /// Whether its socket has taken nothing for too long.

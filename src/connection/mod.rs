@@ -3,6 +3,7 @@
 mod keepalive;
 mod open;
 mod reader;
+mod slow;
 mod table;
 mod writer;
 
@@ -25,7 +26,7 @@ pub(crate) use self::table::Table;
 use self::table::Writers;
 use self::writer::Ending;
 use crate::broker::{MemberId, Role, Ticket};
-use crate::close::Reason;
+use crate::close::{GOING_AWAY, Reason};
 use crate::frame::OpCode;
 use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES, SOCKET_DEAD_AFTER};
 
@@ -267,21 +268,21 @@ impl Line {
         if let Phase::Paused(pause) = &self.phase {
             table.broker.step_out(pause.ticket);
         }
-        if let Ending::Close(reason) = &ending
-            && reason.code != crate::close::GOING_AWAY
-        {
-            table.log_closing(self.id, reason);
+        match &ending {
+            Ending::TooSlow { reason, behind } => table.log_too_slow(self.id, reason, *behind),
+            Ending::Close(reason) if reason.code != GOING_AWAY => {
+                table.log_closing(self.id, reason);
+            }
+            _ => {}
         }
-        let is_slow =
-            matches!(&ending, Ending::Close(reason) if reason.code == crate::close::TRY_AGAIN);
-        if !is_slow && matches!(ending, Ending::Close(_) | Ending::Echo(_)) {
+        if matches!(ending, Ending::Close(_) | Ending::Echo(_)) {
             table.settle(self.id);
         }
         let cut_inside_job = self.leave_topic(table);
         let linger_until = table.linger_until();
         let (writer, ground) = table.writers.of(self.id);
         let payload = match ending {
-            Ending::Close(reason) => reason.payload(),
+            Ending::Close(reason) | Ending::TooSlow { reason, .. } => reason.payload(),
             Ending::Echo(payload) => payload,
             Ending::Drop => return self.leave(table),
             Ending::Reset => {
@@ -291,10 +292,7 @@ impl Line {
                 return self.leave(table);
             }
         };
-        let dropped = writer.outbound.cut();
-        if is_slow {
-            ground.counters.slow_consumer_bytes.add(dropped as u64);
-        }
+        writer.outbound.cut();
         if cut_inside_job {
             // the job goes to another puller: this one must not get the rest of it
             return self.leave(table);

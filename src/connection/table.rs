@@ -9,17 +9,19 @@ use std::task::{Context, Poll, Waker};
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::keepalive::{Due, Rules};
+use super::slow::Lines;
 use super::writer::{Ending, Writer};
 use crate::broker::topic::Topic;
 use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::OpCode;
 use crate::handover::Descriptor;
-use crate::limits::{Budget, LINGER_MAX, LOG_LINES_PER_SWEEP_MAX, Limits, MESSAGE_UNFINISHED_MAX};
+use crate::limits::{Budget, LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::metrics::Counters;
 use crate::outbound::Batch;
 use crate::refusal::Refusal;
 use crate::slack;
+use crate::slow_consumer::SlowConsumer;
 
 /// What a shard's connections share. Borrowed for one turn at a time, never across an await.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ pub(crate) struct Table {
     connections: Option<Arc<Budget>>,
     /// The flusher's task, while it sleeps.
     flusher: Option<Waker>,
-    log_lines: u32,
+    /// Lines about slow consumers.
+    pub(super) lines: Lines,
 }
 
 /// The writing sides, by member.
@@ -54,6 +57,8 @@ pub(super) struct Ground {
     pub(super) now: u64,
     /// `--max-outbound`.
     pub(super) outbound_bytes_max: usize,
+    /// `--slow-consumer`.
+    pub(super) slow_consumer: SlowConsumer,
     /// Where the shard counts.
     pub(super) counters: Arc<Counters>,
 }
@@ -64,6 +69,7 @@ impl Table {
         let ground = Ground {
             now: 0,
             outbound_bytes_max: limits.outbound_bytes_max,
+            slow_consumer: limits.slow_consumer,
             counters: Arc::clone(&bounds.counters),
         };
         Self {
@@ -73,7 +79,7 @@ impl Table {
             rules: Rules::new(limits),
             connections,
             flusher: None,
-            log_lines: LOG_LINES_PER_SWEEP_MAX,
+            lines: Lines::default(),
         }
     }
 
@@ -182,9 +188,9 @@ impl Table {
     /// the number to go on with, or `None` when all were seen.
     pub(crate) fn sweep(&mut self, now: u64, from: usize, count: usize) -> Option<usize> {
         self.writers.ground.now = now;
+        self.lines.renew(now);
         if from == 0 {
             self.broker.trim();
-            self.log_lines = LOG_LINES_PER_SWEEP_MAX;
         }
         let until = (from + count).min(self.writers.list.len());
         for number in from..until {
@@ -196,6 +202,9 @@ impl Table {
                 self.broker.stall(id);
             }
             let due = writer.life.due(now, id.0, is_puller, waits, &self.rules);
+            if let Some(lost) = writer.loss_to_log(now) {
+                self.log_drops(id, lost);
+            }
             self.act(id, due);
         }
         (until < self.writers.list.len()).then_some(until)
@@ -218,8 +227,9 @@ impl Table {
             }
             Due::WriteStall => {
                 counters.write_stalls.add(1);
-                let reason = Reason::new(close::TRY_AGAIN, "slow consumer: no write for too long");
-                writer.end(Ending::Close(reason));
+                let max = self.rules.write_stall_max();
+                let text = format!("slow consumer: took nothing for {max:?} (--write-timeout)");
+                writer.give_up(Reason::with(close::TRY_AGAIN, text), ground);
             }
             Due::Unfinished => {
                 counters.message_unfinished.add(1);
@@ -241,21 +251,11 @@ impl Table {
         self.writers.ground.now + super::keepalive::milliseconds(LINGER_MAX)
     }
 
-    /// Logs a connection that we close; slow consumers as far as there are not too many.
+    /// Logs a connection that we close for a breach or a limit.
     pub(super) fn log_closing(&mut self, id: MemberId, reason: &Reason) {
-        let (writer, _) = self.writers.of(id);
-        let (peer, behind) = (writer.peer, writer.outbound.bytes());
+        let peer = self.writers.of(id).0.peer;
         let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
-        let code = reason.code;
-        if code == close::TRY_AGAIN {
-            if self.log_lines == 0 {
-                return;
-            }
-            self.log_lines -= 1;
-            tracing::warn!(%topic, %peer, behind, code, "closed: {}", reason.text);
-        } else {
-            tracing::debug!(%topic, %peer, code, "closed: {}", reason.text);
-        }
+        tracing::debug!(%topic, %peer, code = reason.code, "closed: {}", reason.text);
     }
 
     /// Logs a connection that we drop since it did not answer our ping; there is no Close.

@@ -12,11 +12,11 @@ use tokio::io::Interest;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::keepalive::Life;
+use super::slow::Lost;
 use super::table::Ground;
 use crate::broker::{Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::{self, OpCode};
-use crate::grouped::Grouped;
 use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
@@ -26,6 +26,13 @@ use crate::outbound::{Batch, Outbound};
 pub(super) enum Ending {
     /// Our Close frame, then a lingering close.
     Close(Reason),
+    /// The same for a slow consumer, from which was taken what waited for it.
+    TooSlow {
+        /// What the Close says.
+        reason: Reason,
+        /// Bytes that waited for it.
+        behind: usize,
+    },
     /// The peer's Close frame, echoed, then a lingering close.
     Echo(Vec<u8>),
     /// No more words: the socket is gone, or the peer is.
@@ -48,6 +55,8 @@ pub(super) struct Writer {
     pub(super) life: Life,
     /// What somebody decided about it; its task acts on it.
     pub(super) ending: Option<Box<Ending>>,
+    /// What was dropped since it last had everything; `None` is nothing.
+    pub(super) lost: Option<Box<Lost>>,
     /// The connection's task.
     task: Option<Waker>,
     /// Given back when the connection is gone.
@@ -69,6 +78,7 @@ impl Writer {
             peer,
             life: Life::new(now),
             ending: None,
+            lost: None,
             task: None,
             _descriptor: descriptor,
         }
@@ -184,6 +194,7 @@ impl Writer {
         if self.outbound.is_empty() {
             // the clock of a stalled write starts now
             self.life.progress = ground.now;
+            self.life.behind = ground.now;
             if runs.len() > 1 {
                 // one batch, so one piece: a connection with nothing queued takes any size
                 let copy = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
@@ -196,9 +207,10 @@ impl Writer {
             written -= done;
             let max = ground.outbound_bytes_max;
             if self.outbound.push(batch, run.start, run.end, done, max).is_err() {
-                ground.counters.slow_consumers.add(1);
-                let text = format!("slow consumer: more than {} bytes behind", Grouped(max));
-                return self.end(Ending::Close(Reason::with(close::TRY_AGAIN, text)));
+                self.overflow(batch, run.clone(), ground);
+                if self.ending.is_some() {
+                    return;
+                }
             }
         }
         self.wake();
@@ -224,6 +236,7 @@ impl Writer {
         }
         if self.outbound.is_empty() {
             self.life.progress = ground.now;
+            self.life.behind = ground.now;
         }
         // a puller that is going away keeps what it did not get, to hand it back when it leaves
         self.outbound.push_own(frames, written);
@@ -236,7 +249,7 @@ impl Writer {
         let mut bytes = Vec::new();
         frame::append(&mut bytes, op_code, payload);
         let Some(written) = self.send_own(&bytes, ground) else { return };
-        self.outbound.push_own(bytes, written);
+        self.outbound.push_control(bytes, written);
         if !self.outbound.is_empty() {
             self.wake();
         }
@@ -255,7 +268,7 @@ impl Writer {
             }
             // a piece of its own, to be counted
             let done = written.saturating_sub(pong.start);
-            self.outbound.push_own(frames[pong].to_vec(), done);
+            self.outbound.push_control(frames[pong].to_vec(), done);
             if self.outbound.mark_pong() > PONGS_PENDING_MAX {
                 ground.counters.pongs_pending.add(1);
                 let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
@@ -286,6 +299,7 @@ impl Writer {
             }
         };
         self.life.progress = ground.now;
+        self.life.behind = ground.now;
         Some(written)
     }
 
@@ -295,6 +309,9 @@ impl Writer {
         let count = self.outbound.slices(&mut slices);
         let bytes = self.half.try_write_vectored(&slices[..count])?;
         self.outbound.advance(bytes);
+        if self.outbound.is_empty() {
+            self.caught_up();
+        }
         self.wrote(bytes, ground);
         Ok(())
     }
@@ -328,6 +345,7 @@ mod tests {
 
     use super::*;
     use crate::limits::Budget;
+    use crate::slow_consumer::SlowConsumer;
 
     #[tokio::test]
     async fn a_batch_of_any_size_is_taken_in_runs_too() {
@@ -337,7 +355,9 @@ mod tests {
         let (_half, half) = stream.into_split();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
         let mut writer = Writer::new(half, Role::Peer, peer, descriptor, 0);
-        let ground = Ground { now: 0, outbound_bytes_max: 1000, counters: Arc::default() };
+        let slow_consumer = SlowConsumer::default();
+        let counters = Arc::default();
+        let ground = Ground { now: 0, outbound_bytes_max: 1000, slow_consumer, counters };
         let mut batch = vec![];
         let mut ends = vec![];
         for size in [8 << 20, 10, 8 << 20] {

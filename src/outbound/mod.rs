@@ -3,15 +3,17 @@
 //! Most receivers never have any: what is published is written at once. Only what a socket did
 //! not take comes here, as slices shared with everybody else who is behind.
 
+mod dropping;
 mod piece;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
 
-use self::piece::Piece;
+pub use self::dropping::Dropped;
+use self::piece::{Content, Piece};
 use crate::frame;
-use crate::limits::{OUTBOUND_COPY_RATIO, WRITE_PIECES_MAX};
+use crate::limits::WRITE_PIECES_MAX;
 
 /// Frames in one buffer, shared by all who have yet to get them.
 pub type Batch = Rc<Vec<u8>>;
@@ -56,27 +58,44 @@ impl Outbound {
         bytes_max: usize,
     ) -> Result<(), Overflow> {
         let at = start + written;
-        let piece = Piece { buffer: Rc::clone(buffer), start, at, end, is_pong: false };
-        if let Some(first) = self.pieces.front() {
-            let behind = self.bytes - first.unwritten();
-            if behind.saturating_add(piece.unwritten()) > bytes_max {
-                return Err(Overflow);
-            }
+        let content = Content::Messages;
+        let piece = Piece { buffer: Rc::clone(buffer), start, at, end, content };
+        let behind = self.bytes_behind().saturating_add(piece.unwritten());
+        if behind > bytes_max && !self.is_empty() {
+            return Err(Overflow);
         }
         self.add(piece);
         Ok(())
     }
 
-    /// Queues frames of the connection's own: control frames, jobs. Their bound is the caller's.
+    /// Unwritten bytes behind the first piece.
+    fn bytes_behind(&self) -> usize {
+        self.bytes - self.pieces.front().map_or(0, Piece::unwritten)
+    }
+
+    /// Queues messages of the connection's own: jobs, or the runs of one batch. Their bound is
+    /// the caller's.
     pub fn push_own(&mut self, frames: Vec<u8>, written: usize) {
-        let end = frames.len();
-        self.add(Piece { buffer: Rc::new(frames), start: 0, at: written, end, is_pong: false });
+        self.push_all(frames, written, Content::Messages);
+    }
+
+    /// Queues a control frame.
+    pub fn push_control(&mut self, frame: Vec<u8>, written: usize) {
+        self.push_all(frame, written, Content::Control);
+    }
+
+    fn push_all(&mut self, bytes: Vec<u8>, written: usize, content: Content) {
+        let end = bytes.len();
+        if written < end {
+            let buffer = Rc::new(bytes);
+            self.add(Piece { buffer, start: 0, at: written, end, content });
+        }
     }
 
     /// Marks what was queued last as a pong; how many pongs wait now.
     pub fn mark_pong(&mut self) -> u32 {
         if let Some(last) = self.pieces.back_mut() {
-            last.is_pong = true;
+            last.content = Content::Pong;
             self.pongs += 1;
         }
         self.pongs
@@ -87,12 +106,8 @@ impl Outbound {
         if unwritten == 0 {
             return;
         }
-        if unwritten * OUTBOUND_COPY_RATIO < piece.buffer.capacity() {
-            let start = piece.frame_start();
-            let copy = piece.buffer[start..piece.end].to_vec();
-            let end = copy.len();
-            let at = piece.at - start;
-            piece = Piece { buffer: Rc::new(copy), start: 0, at, end, is_pong: false };
+        if piece.is_wasteful() {
+            piece = piece.alone();
         }
         self.bytes += unwritten;
         self.pieces.push_back(piece);
@@ -119,7 +134,7 @@ impl Outbound {
             first.at += step;
             written -= step;
             if first.unwritten() == 0 {
-                self.pongs -= u32::from(first.is_pong);
+                self.pongs -= u32::from(first.is_pong());
                 self.pieces.pop_front();
             }
         }
@@ -143,10 +158,12 @@ impl Outbound {
             first.end = first.boundary();
             self.bytes = first.unwritten();
             if self.bytes == 0 {
-                self.pieces.clear();
+                self.pieces = VecDeque::new();
+            } else if first.is_wasteful() {
+                *first = first.alone();
             }
         }
-        self.pongs = self.pieces.iter().map(|piece| u32::from(piece.is_pong)).sum();
+        self.pongs = self.pieces.iter().map(|piece| u32::from(piece.is_pong())).sum();
         before - self.bytes
     }
 

@@ -1,7 +1,11 @@
 //! A slice of a buffer that one socket has not taken.
 
+use std::ops::Range;
+use std::rc::Rc;
+
 use super::Batch;
 use crate::frame;
+use crate::limits::OUTBOUND_COPY_RATIO;
 
 /// Whole frames, of which the first may be partly written.
 #[derive(Debug)]
@@ -14,13 +18,40 @@ pub(super) struct Piece {
     pub(super) at: usize,
     /// Behind the last byte; a frame ends here.
     pub(super) end: usize,
-    /// Answers a ping of the receiver's.
-    pub(super) is_pong: bool,
+    /// What it holds.
+    pub(super) content: Content,
+}
+
+/// What a piece holds, which says whether it may be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Data frames, each of them a message.
+    Messages,
+    /// A control frame.
+    Control,
+    /// An answer to a ping of the receiver's.
+    Pong,
+}
+
+/// The ranges of the frames that `run` consists of.
+pub(super) fn frames(buffer: &[u8], run: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let mut at = run.start;
+    std::iter::from_fn(move || {
+        (at < run.end).then(|| {
+            let sent = frame::sent_at(buffer, at).range;
+            at = sent.end;
+            sent
+        })
+    })
 }
 
 impl Piece {
     pub(super) fn unwritten(&self) -> usize {
         self.end - self.at
+    }
+
+    pub(super) fn is_pong(&self) -> bool {
+        self.content == Content::Pong
     }
 
     /// The end of the frame that is partly written, or `at` when none is.
@@ -30,6 +61,19 @@ impl Piece {
             boundary = frame::sent_at(&self.buffer, boundary).range.end;
         }
         boundary
+    }
+
+    /// Whether it holds a large buffer for a few bytes.
+    pub(super) fn is_wasteful(&self) -> bool {
+        self.unwritten() * OUTBOUND_COPY_RATIO < self.buffer.capacity()
+    }
+
+    /// The same in a buffer of its own.
+    pub(super) fn alone(&self) -> Self {
+        let start = self.frame_start();
+        let copy = self.buffer[start..self.end].to_vec();
+        let (at, end) = (self.at - start, copy.len());
+        Self { buffer: Rc::new(copy), start: 0, at, end, content: self.content }
     }
 
     /// The start of the frame that `at` is in.

@@ -11,6 +11,7 @@ mod bus;
 mod closing;
 mod command_line;
 mod draining;
+mod dropping;
 mod faults;
 mod floods;
 mod frames;

@@ -91,6 +91,11 @@ impl Process {
         timeout(PATIENCE, self.lines.recv()).await.expect("a line in time")
     }
 
+    /// A line of standard error that is there already.
+    pub(crate) fn waiting_line(&mut self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
     /// The next line that holds this.
     pub(crate) async fn line_with(&mut self, part: &str) -> String {
         loop {

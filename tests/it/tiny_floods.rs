@@ -49,7 +49,10 @@ async fn flood(sender: &str, receiver: &str) {
     }
     assert_eq!(server.count(|c| &c.slow_consumers), 1);
     let (_, closed) = deaf.rest().await;
-    assert_eq!(closed, (1013, "slow consumer: more than 262,144 bytes behind".to_owned()));
+    assert_eq!(
+        closed,
+        (1013, "slow consumer: more than 262,144 bytes behind (--max-outbound)".to_owned())
+    );
     reader.quiet().await;
 }
 

@@ -6,7 +6,17 @@ use crate::source::{Source, in_identifier, words};
 /// folder; those of one rank never import each other. At the bottom stand the words that all
 /// others are made of: there, a module imports only from those before it.
 const RANKS: [&[&str]; 8] = [
-    &["grouped", "slack", "limits", "metrics", "close", "refusal", "config", "frame"],
+    &[
+        "grouped",
+        "slow_consumer",
+        "slack",
+        "limits",
+        "metrics",
+        "close",
+        "refusal",
+        "config",
+        "frame",
+    ],
     &["outbound"],
     &["broker"],
     &["handover"],

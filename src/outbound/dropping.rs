@@ -1,0 +1,250 @@
+//! What becomes of messages that overflow an outbound whose receiver is not closed for it.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use smallvec::SmallVec;
+
+use super::piece::{Content, Piece, frames};
+use super::{Batch, Outbound};
+
+/// What a receiver that does not keep up will never get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Whole messages.
+    pub messages: u64,
+    /// Their frames, bytes.
+    pub bytes: usize,
+}
+
+impl Dropped {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl Outbound {
+    /// Queues `run`, whole frames that overflowed, as far as they fit; the others are dropped.
+    pub fn push_dropping_newest(
+        &mut self,
+        buffer: &Batch,
+        run: Range<usize>,
+        bytes_max: usize,
+    ) -> Dropped {
+        let room = bytes_max.saturating_sub(self.bytes_behind());
+        let mut end = run.start;
+        let mut dropped = Dropped::default();
+        for sent in frames(buffer, run.clone()) {
+            if dropped.messages == 0 && sent.end - run.start <= room {
+                end = sent.end;
+            } else {
+                dropped.add(sent.len());
+            }
+        }
+        self.push_messages(buffer, run.start..end);
+        dropped
+    }
+
+    /// Queues `run`, whole frames that overflowed, and drops the oldest messages that nobody
+    /// began to write until all the rest is within `bytes_max`.
+    pub fn push_dropping_oldest(
+        &mut self,
+        buffer: &Batch,
+        run: Range<usize>,
+        bytes_max: usize,
+    ) -> Dropped {
+        let mut dropped = Dropped::default();
+        let mut start = run.start;
+        for sent in frames(buffer, run.clone()) {
+            if run.end - start <= bytes_max {
+                break;
+            }
+            start = sent.end;
+            dropped.add(sent.len());
+        }
+        if start < run.end {
+            self.drop_oldest(bytes_max - (run.end - start), &mut dropped);
+            self.push_messages(buffer, start..run.end);
+        }
+        dropped
+    }
+
+    /// Drops all messages that nobody began to write.
+    pub fn drop_messages(&mut self) -> Dropped {
+        let mut dropped = Dropped::default();
+        self.drop_oldest(0, &mut dropped);
+        dropped
+    }
+
+    fn push_messages(&mut self, buffer: &Batch, run: Range<usize>) {
+        let (buffer, content) = (Rc::clone(buffer), Content::Messages);
+        self.add(Piece { buffer, start: run.start, at: run.start, end: run.end, content });
+    }
+
+    /// Drops messages from the front until no more than `bytes_max` are left, the frame that is
+    /// partly written not counted. Control frames stay, and keep their order.
+    fn drop_oldest(&mut self, bytes_max: usize, dropped: &mut Dropped) {
+        let mut kept: SmallVec<[Piece; 4]> = SmallVec::new();
+        let written = self.split_partly_written();
+        let partly_written = written.as_ref().map_or(0, Piece::unwritten);
+        kept.extend(written);
+        while self.bytes - partly_written > bytes_max
+            && let Some(mut piece) = self.pieces.pop_front()
+        {
+            if piece.content == Content::Messages {
+                for sent in frames(&piece.buffer, piece.at..piece.end) {
+                    if self.bytes - partly_written <= bytes_max {
+                        break;
+                    }
+                    self.bytes -= sent.len();
+                    dropped.add(sent.len());
+                    (piece.start, piece.at) = (sent.end, sent.end);
+                }
+            }
+            if piece.unwritten() > 0 {
+                kept.push(piece);
+            }
+        }
+        if let Some(rest) = self.pieces.front_mut()
+            && rest.is_wasteful()
+        {
+            *rest = rest.alone();
+        }
+        for piece in kept.into_iter().rev() {
+            let piece = if piece.is_wasteful() { piece.alone() } else { piece };
+            self.pieces.push_front(piece);
+        }
+    }
+
+    /// Takes the frame that is partly written out of the row; the rest of its piece stays.
+    fn split_partly_written(&mut self) -> Option<Piece> {
+        let first = self.pieces.front_mut()?;
+        let boundary = first.boundary();
+        if boundary == first.at {
+            return None;
+        }
+        // what stood before it is not walked over again, each time that something is dropped
+        let (buffer, start) = (Rc::clone(&first.buffer), first.frame_start());
+        let written = Piece { buffer, start, end: boundary, ..*first };
+        (first.start, first.at) = (boundary, boundary);
+        if first.unwritten() == 0 {
+            self.pieces.pop_front();
+        }
+        Some(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{self, OpCode};
+
+    /// A batch of two-byte messages, four bytes each on the wire.
+    fn batch(numbers: Range<u8>) -> Batch {
+        let mut out = vec![];
+        for number in numbers {
+            frame::append(&mut out, OpCode::Binary, &[number; 2]);
+        }
+        Rc::new(out)
+    }
+
+    /// An outbound that took these, and wrote so many bytes of them.
+    fn outbound(numbers: Range<u8>, written: usize) -> Outbound {
+        let mut outbound = Outbound::default();
+        for number in numbers {
+            outbound.push(&batch(number..number + 1), 0, 4, 0, 1000).unwrap();
+        }
+        outbound.advance(written);
+        outbound
+    }
+
+    /// What will be written, frame by frame; of the first maybe only a rest.
+    fn wire(mut outbound: Outbound) -> Vec<u8> {
+        let mut bytes = vec![];
+        let mut slices = [std::io::IoSlice::new(&[]); crate::limits::WRITE_PIECES_MAX];
+        let count = outbound.slices(&mut slices);
+        slices[..count].iter().for_each(|slice| bytes.extend_from_slice(slice));
+        let total = outbound.bytes();
+        assert_eq!(bytes.len(), total);
+        outbound.advance(total);
+        assert!(outbound.is_empty());
+        bytes
+    }
+
+    fn dropped(messages: u64) -> Dropped {
+        Dropped { messages, bytes: usize::try_from(messages).unwrap() * 4 }
+    }
+
+    #[test]
+    fn the_newest_are_dropped_as_whole_frames() {
+        let new = batch(3..6);
+        // behind the first piece there are two of four bytes
+        for (bytes_max, fit) in [(8, 0), (11, 0), (12, 1), (19, 2)] {
+            let mut outbound = outbound(0..3, 1);
+            let lost = outbound.push_dropping_newest(&new, 0..new.len(), bytes_max);
+            assert_eq!(lost, dropped(3 - u64::from(fit)), "{bytes_max}");
+            assert_eq!(wire(outbound), batch(0..3 + fit)[1..]);
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_and_the_partly_written_one_is_finished() {
+        let new = batch(3..6);
+        for (bytes_max, gone) in [(20, 0), (19, 1), (16, 1), (12, 2), (8, 3), (4, 4)] {
+            let mut outbound = outbound(0..3, 1);
+            let lost = outbound.push_dropping_oldest(&new, 0..new.len(), bytes_max);
+            assert_eq!(lost, dropped(gone), "{bytes_max}");
+            let expected = [&batch(0..1)[1..], &batch(1 + u8::try_from(gone).unwrap()..6)].concat();
+            assert_eq!(wire(outbound), expected);
+        }
+    }
+
+    #[test]
+    fn a_message_that_can_never_fit_is_dropped_itself() {
+        let new = batch(3..5);
+        let mut outbound = outbound(0..3, 1);
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..8, 3), dropped(2));
+        assert_eq!(outbound.push_dropping_newest(&new, 0..8, 3), dropped(2));
+        assert_eq!(wire(outbound), batch(0..3)[1..]);
+    }
+
+    #[test]
+    fn a_piece_that_nobody_began_to_write_may_be_dropped_whole() {
+        let mut outbound = outbound(0..3, 4);
+        let new = batch(3..4);
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 4), dropped(2));
+        assert_eq!(wire(outbound), new[..]);
+    }
+
+    #[test]
+    fn what_stands_before_a_partly_written_frame_is_walked_over_once() {
+        let mut bytes = batch(0..2).to_vec();
+        frame::append(&mut bytes, OpCode::Binary, &[2; 300]);
+        let old = Rc::new(bytes);
+        let mut outbound = Outbound::default();
+        outbound.push(&old, 0, old.len(), 9, 1000).unwrap();
+        assert_eq!(outbound.push_dropping_oldest(&batch(3..4), 0..4, 4), dropped(0));
+        assert_eq!(outbound.push_dropping_oldest(&batch(4..5), 0..4, 4), dropped(1));
+        assert_eq!(outbound.pieces[0].start, 8);
+        assert_eq!(wire(outbound), [&old[9..], &batch(4..5)].concat());
+    }
+
+    #[test]
+    fn control_frames_are_never_dropped_and_keep_their_order() {
+        let mut pong = vec![];
+        frame::append(&mut pong, OpCode::Pong, b"p");
+        let mut outbound = outbound(0..2, 2);
+        outbound.push_control(pong.clone(), 0);
+        assert_eq!(outbound.mark_pong(), 1);
+        let old = batch(2..5);
+        outbound.push(&old, 0, old.len(), 0, 1000).unwrap();
+        let new = batch(5..6);
+        // what is left: the rest of 0, the pong, 4, 5
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 11), dropped(3));
+        outbound.push_control(pong.clone(), 0);
+        assert_eq!(outbound.mark_pong(), 2);
+        let expected = [&batch(0..1)[2..], &pong, &batch(4..6), &pong].concat();
+        assert_eq!(wire(outbound), expected);
+    }
+}

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use mercury::frame::{Kind, append, sent_size};
 use mercury::limits::OUTBOUND_BYTES_MAX;
-use mercury::outbound::{Batch, Outbound};
+use mercury::memory::Meter;
+use mercury::outbound::{Batch, Buffer, Outbound};
 
 /// Payload of one message.
 const MESSAGE_BYTES: usize = 64;
@@ -19,7 +20,7 @@ fn batch(messages: usize) -> Batch {
     for _ in 0..messages {
         append(&mut frames, Kind::Binary.op_code(), &[b'm'; MESSAGE_BYTES]);
     }
-    Rc::new(frames)
+    Rc::new(Buffer::new(frames, &Meter::unlimited()))
 }
 
 /// An outbound with this batch twice, the first partly written.

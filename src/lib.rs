@@ -3,7 +3,8 @@
 //! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
 //! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
 //! and at the bottom `frame`, `close`, `refusal`, `grouped`, `slow_consumer`, `slack`,
-//! `limits`, `metrics`, `config`. The picture and the reasons are in `docs/architecture.md`.
+//! `limits`, `memory`, `metrics`, `config`. The picture and the reasons are in
+//! `docs/architecture.md`.
 
 pub mod broker;
 pub mod cli;
@@ -15,6 +16,7 @@ pub mod grouped;
 mod handover;
 mod http;
 pub mod limits;
+pub mod memory;
 pub mod metrics;
 pub mod outbound;
 pub mod refusal;

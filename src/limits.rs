@@ -67,6 +67,25 @@ pub const WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 /// Pongs that wait for a peer that pings and does not read.
 pub const PONGS_PENDING_MAX: u32 = 64;
 
+/// What a shard takes of `--memory-max` at a time.
+pub const MEMORY_LEASE_BYTES: usize = MIB;
+/// When less than the whole divided by this is left of `--memory-max`, memory is scarce: the
+/// farthest behind are shed, and newcomers refused.
+pub const MEMORY_SCARCE_PARTS: usize = 16;
+/// The whole divided by this is not given out at all: it is for what cannot be refused any more,
+/// the spare room of batches and answers to pings.
+pub const MEMORY_RESERVE_PARTS: usize = 16;
+/// The least that `--memory-max` must have for each thread: leases that are not used up.
+pub const MEMORY_BYTES_PER_THREAD_MIN: usize = 4 * MIB;
+/// What a buffer takes besides its bytes.
+pub const BUFFER_BYTES: usize = 64;
+/// Slices up to this are copied together, so that many of them do not cost more than they hold.
+pub const OUTBOUND_SMALL_BYTES: usize = 256;
+/// Small slices are copied together up to this.
+pub const OUTBOUND_GATHERED_BYTES: usize = 4 * KIB;
+/// A receiver with less than this behind is not shed: it would free next to nothing.
+pub const SHED_BYTES_MIN: usize = 16 * KIB;
+
 /// Default of `--max-batch`: above it the publishers of a topic wait.
 pub const BATCH_BYTES_MAX: usize = 256 * KIB;
 /// A batch buffer that grew larger than this is given back instead of pooled.
@@ -95,6 +114,8 @@ pub const BACKLOG_MESSAGES_MAX: usize = 1024;
 pub const BACKLOGS_BYTES_MAX: usize = 256 * MIB;
 /// Topics with a backlog.
 pub const BACKLOGS_TOPICS_MAX: usize = 10_000;
+/// What a waiting job takes besides its frame.
+pub const JOB_BYTES: usize = 64;
 /// How long a POST waits for room in a backlog or a batch.
 pub const POST_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -151,6 +172,9 @@ const _: () = assert!(BACKLOG_BYTES_MAX >= BODY_BYTES_MAX, "a body must fit an e
 const _: () = assert!(BACKLOGS_BYTES_MAX >= BACKLOG_BYTES_MAX);
 const _: () = assert!(BODIES_BYTES_MAX >= BODY_BYTES_MAX);
 const _: () = assert!(INBOX_BYTES_MAX >= BODY_BYTES_MAX);
+const _: () = assert!(MEMORY_BYTES_PER_THREAD_MIN == 4 * MIB, "a sentence says so");
+const _: () = assert!(OUTBOUND_SMALL_BYTES <= OUTBOUND_GATHERED_BYTES);
+const _: () = assert!(MEMORY_RESERVE_PARTS > 1 && MEMORY_SCARCE_PARTS > 1);
 const _: () = assert!(BATCH_POOLED_BYTES_MAX <= BATCH_BYTES_MAX);
 const _: () = assert!(TOPIC_BYTES_MAX < HEAD_BYTES_MAX / 4, "a topic may be percent-encoded");
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX);
@@ -185,6 +209,9 @@ pub struct Limits {
     pub backlog_messages_max: usize,
     /// `--max-backlogs`: payload waiting in all backlogs.
     pub backlogs_bytes_max: usize,
+    /// `--memory-max`: what all queues hold together. No limit by default; the command line's
+    /// default is half of what the machine or the cgroup gives.
+    pub memory_bytes_max: usize,
     /// `--ping-interval`: silence after which we ping; `None` is never.
     pub ping_interval: Option<Duration>,
     /// `--pong-timeout`, for all but pullers.
@@ -213,6 +240,7 @@ impl Default for Limits {
             backlog_bytes_max: BACKLOG_BYTES_MAX,
             backlog_messages_max: BACKLOG_MESSAGES_MAX,
             backlogs_bytes_max: BACKLOGS_BYTES_MAX,
+            memory_bytes_max: usize::MAX,
             ping_interval: Some(PING_INTERVAL),
             pong_wait_max: PONG_WAIT_MAX,
             pull_pong_wait_max: PULL_PONG_WAIT_MAX,
@@ -263,6 +291,39 @@ impl Limits {
         let relation = "the larger of --max-message and --max-body";
         at_least("--max-backlog", self.backlog_bytes_max, largest, relation)?;
         at_least("--max-backlogs", self.backlogs_bytes_max, self.backlog_bytes_max, "--max-backlog")
+    }
+
+    /// What `--memory-max` must hold: a message or body of any size twice, on its way in and on
+    /// its way out, and leases of so many threads.
+    #[must_use]
+    pub fn memory_least(&self, threads: usize) -> usize {
+        let largest = self.message_bytes_max.max(self.body_bytes_max);
+        largest.saturating_mul(2).saturating_add(threads * MEMORY_BYTES_PER_THREAD_MIN)
+    }
+
+    /// Whether `--memory-max` holds what it must.
+    pub fn check_memory(&self, threads: usize) -> Result<(), LimitsError> {
+        let (value, least) = (self.memory_bytes_max, self.memory_least(threads));
+        if value >= least {
+            return Ok(());
+        }
+        let relation =
+            "twice the larger of --max-message and --max-body, and 4 MiB for each thread";
+        Err(LimitsError { flag: "--memory-max", value, least, relation })
+    }
+
+    /// What all queues can add up to when so many connections fill everything that is theirs:
+    /// a batch being written, an outbound behind it and an unfinished message for each, all
+    /// bodies, all backlogs and their jobs.
+    #[must_use]
+    pub fn worst_case(&self, connections: usize) -> usize {
+        let jobs = BACKLOGS_TOPICS_MAX.saturating_mul(self.backlog_messages_max);
+        let each = [self.batch_bytes_max, self.outbound_bytes_max, self.message_bytes_max];
+        let each = each.into_iter().fold(self.message_bytes_max, usize::saturating_add);
+        each.saturating_mul(connections)
+            .saturating_add(self.bodies_bytes_max)
+            .saturating_add(self.backlogs_bytes_max)
+            .saturating_add(jobs.saturating_mul(JOB_BYTES))
     }
 }
 

@@ -59,6 +59,8 @@ counters! {
     backlog_messages,
     /// Their payload.
     backlog_bytes,
+    /// What queues hold: batches, outbounds, backlogs, bodies, unfinished messages.
+    memory_bytes,
 
     // What happened.
     /// TCP connections accepted.
@@ -93,8 +95,8 @@ counters! {
     protocol_errors,
     /// Text that is not UTF-8: 1007.
     text_not_utf8,
-    /// Receivers over `--max-outbound`, whatever was done about it; until it has caught up, a
-    /// receiver counts once.
+    /// Receivers over `--max-outbound`, or shed for memory, whatever was done about it; until it
+    /// has caught up, a receiver counts once.
     slow_consumers,
     /// Bytes that slow consumers never got.
     slow_consumer_bytes,
@@ -102,14 +104,19 @@ counters! {
     slow_bus_closed,
     /// Messages that peers never got, dropped since newer ones came.
     slow_bus_dropped_oldest,
-    /// Messages that peers never got, dropped since older ones waited.
+    /// Messages that peers never got, dropped since older ones waited, or for want of memory.
     slow_bus_dropped_newest,
     /// Subscribers that were closed for being slow: 1013.
     slow_pubsub_closed,
     /// Messages that subscribers never got, dropped since newer ones came.
     slow_pubsub_dropped_oldest,
-    /// Messages that subscribers never got, dropped since older ones waited.
+    /// Messages that subscribers never got, dropped since older ones waited, or for want of memory.
     slow_pubsub_dropped_newest,
+    /// Receivers shed since `--memory-max` was nearly used up.
+    memory_sheds,
+    /// Connections and POSTs refused since `--memory-max` was nearly used up: 503; connections
+    /// closed in the middle of a message: 1013.
+    memory_full,
     /// Lines about slow consumers that were not logged since there were too many.
     log_lines_withheld,
     /// Writes without progress for `--write-timeout`.

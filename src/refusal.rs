@@ -44,6 +44,13 @@ impl Refusal {
         Self { status: 503, code: "topics-full", message }
     }
 
+    /// `--memory-max` is nearly used up.
+    #[must_use]
+    pub const fn memory_full() -> Self {
+        let message = Cow::Borrowed("as much waits to be sent as --memory-max allows");
+        Self { status: 503, code: "memory-full", message }
+    }
+
     /// Whether the same request may succeed a little later.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {

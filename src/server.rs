@@ -18,6 +18,7 @@ use crate::config::{Config, Listen};
 use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown};
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError};
+use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
 
@@ -86,6 +87,8 @@ struct Ground {
     metrics: Metrics,
     shutdown: Shutdown,
     clock: Clock,
+    /// What all shards share, acceptors the memory of it.
+    bounds: Bounds,
     bodies: Arc<Budget>,
     descriptors: Arc<Budget>,
     /// The first thread that cannot start says so here, the others that they did.
@@ -96,6 +99,7 @@ impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.limits.check()?;
+        config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
         let (allowed, reserved) = (raise_descriptors(), reserved(config));
         if allowed <= reserved {
             return Err(StartError::Descriptors { allowed, reserved });
@@ -116,6 +120,7 @@ impl Server {
             metrics: Metrics::default(),
             shutdown: Shutdown::new(config.shards.get()),
             clock,
+            bounds: Bounds::new(&config.limits, Arc::new(Counters::default())),
             bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
             descriptors: Arc::new(Budget::new(descriptors)),
             ready,
@@ -225,13 +230,12 @@ fn start_shards(
 ) -> Result<Vec<oneshot::Receiver<Remains>>, StartError> {
     let limits = &config.limits;
     let connections = limits.connections_max.map(|max| Arc::new(Budget::new(max)));
-    let shared = Bounds::new(limits, Arc::new(Counters::default()));
     let mut ended = vec![];
     for (number, inbox) in inboxes.into_iter().enumerate() {
         let plan = shard::Plan {
             number,
             inbox,
-            bounds: shared.shared_with(ground.metrics.thread()),
+            bounds: ground.bounds.shared_with(ground.metrics.thread()),
             limits: limits.clone(),
             connections: connections.clone(),
             clock: ground.clock.clone(),
@@ -264,10 +268,13 @@ fn start_acceptors(
         let copies = copies
             .collect::<io::Result<Vec<_>>>()
             .map_err(|source| StartError::Thread { what: name.clone(), source })?;
+        let counters = ground.metrics.thread();
+        let memory = Arc::clone(&ground.bounds.memory);
         let door = Door {
             router: RefCell::new(Some(ground.router.clone())),
             limits: config.limits.clone(),
-            counters: ground.metrics.thread(),
+            meter: Arc::new(Meter::new(memory, Arc::clone(&counters))),
+            counters,
             bodies: Arc::clone(&ground.bodies),
             descriptors: Arc::clone(&ground.descriptors),
             shutdown: ground.shutdown.clone(),

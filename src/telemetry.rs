@@ -56,16 +56,24 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
             LogFormat::Json => info!(target: START, url, "listening on {url}"),
         }
     }
-    let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = config.limits;
+    let limits = &config.limits;
+    let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = *limits;
+    let connections = connections(limits.connections_max, *descriptors);
+    let memory_max = match limits.memory_bytes_max {
+        usize::MAX => "none".to_owned(),
+        bytes => Size(bytes).rounded(),
+    };
     info!(
         target: START,
         shards = config.shards,
         pins = pins.to_string(),
         acceptors = config.acceptors,
-        connections = connections(config.limits.connections_max, *descriptors),
+        connections,
         max_message = %Size(message_bytes_max),
         max_body = %Size(body_bytes_max),
         max_outbound = %Size(outbound_bytes_max),
+        memory_max = %memory_max,
+        worst_case = %Size(limits.worst_case(connections)).rounded(),
         "started"
     );
 }
@@ -157,7 +165,8 @@ mod tests {
             assert_eq!(lines[0], "listening on http://*:3000\n");
             assert_eq!(lines[1], "listening on http://127.0.0.1:80\n");
             let expected = "INFO mercury::start: started shards=2 pins=\"5,7\" acceptors=1 \
-                            connections=1000 max_message=256KiB max_body=16MiB max_outbound=4MiB\n";
+                            connections=1000 max_message=256KiB max_body=16MiB max_outbound=4MiB \
+                            memory_max=none worst_case=5.7GiB\n";
             assert!(lines[2].ends_with(expected), "{}", lines[2]);
             assert_eq!(lines.len(), 3);
         }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::limits::{BACKLOGS_TOPICS_MAX, Budget, Limits};
+use crate::limits::{BACKLOGS_TOPICS_MAX, Budget, Limits, MEMORY_RESERVE_PARTS};
+use crate::memory::Meter;
 use crate::metrics::Counters;
 
 /// The limits of one broker, the budgets that it shares with others, and where it counts.
@@ -24,12 +25,18 @@ pub struct Bounds {
     pub topics: Arc<Budget>,
     /// Where this broker counts.
     pub counters: Arc<Counters>,
+    /// `--memory-max`, of all threads together.
+    pub memory: Arc<Budget>,
+    /// This broker's part of it.
+    pub meter: Arc<Meter>,
 }
 
 impl Bounds {
     /// Bounds with budgets of their own.
     #[must_use]
     pub fn new(limits: &Limits, counters: Arc<Counters>) -> Self {
+        let reserve = limits.memory_bytes_max / MEMORY_RESERVE_PARTS;
+        let memory = Arc::new(Budget::new(limits.memory_bytes_max - reserve));
         Self {
             batch_bytes_max: limits.batch_bytes_max,
             outbound_bytes_max: limits.outbound_bytes_max,
@@ -38,6 +45,8 @@ impl Bounds {
             backlogs: Arc::new(Budget::new(limits.backlogs_bytes_max)),
             backlog_topics: Arc::new(Budget::new(BACKLOGS_TOPICS_MAX)),
             topics: Arc::new(Budget::new(limits.topics_max)),
+            meter: Arc::new(Meter::new(Arc::clone(&memory), Arc::clone(&counters))),
+            memory,
             counters,
         }
     }
@@ -45,6 +54,7 @@ impl Bounds {
     /// The same bounds and budgets for a broker that counts elsewhere.
     #[must_use]
     pub fn shared_with(&self, counters: Arc<Counters>) -> Self {
-        Self { counters, ..self.clone() }
+        let meter = Arc::new(Meter::new(Arc::clone(&self.memory), Arc::clone(&counters)));
+        Self { counters, meter, ..self.clone() }
     }
 }

@@ -5,7 +5,7 @@ use super::member::{Members, Part, Peer, Seat};
 use super::topic::Topic;
 use super::topic_tree::{TopicId, TopicTree};
 use super::{Bounds, Job, Kind, MemberId, NoRoom, Place, TooManyTopics, Turn};
-use super::{acquire, mark, release};
+use super::{acquire, has_memory, mark, release};
 
 /// All bus topics of a shard. There is no hierarchy.
 #[derive(Debug, Default)]
@@ -32,9 +32,16 @@ impl Bus {
     }
 
     #[inline]
-    pub(super) fn room(&self, topic: TopicId, bounds: &Bounds) -> Result<(), NoRoom> {
-        let has_room = self.topics[topic].has_room(bounds.batch_bytes_max);
-        if has_room { Ok(()) } else { Err(NoRoom(Place::Bus(topic))) }
+    pub(super) fn room(
+        &self,
+        topic: TopicId,
+        payload: usize,
+        bounds: &Bounds,
+    ) -> Result<(), NoRoom> {
+        if !self.topics[topic].has_room(bounds.batch_bytes_max) {
+            return Err(NoRoom(Place::Bus(topic)));
+        }
+        has_memory(payload, 1, bounds)
     }
 
     #[inline]
@@ -67,7 +74,7 @@ impl Bus {
         turn: &mut Turn,
     ) -> Result<(), NoRoom> {
         let Some(topic) = self.topics.find(topic.name()) else { return Ok(()) };
-        self.room(topic, bounds)?;
+        self.room(topic, payload.len(), bounds)?;
         if self.topics[topic].members() > 0 {
             self.topics[topic].publish(kind, payload, &mut turn.pool);
             mark(&mut self.topics, topic, turn, Job::Bus);

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -13,7 +14,8 @@ use super::waiting::Waiting;
 use super::{Kind, MemberId, Receivers};
 use crate::frame;
 use crate::limits::{BATCH_POOL_MAX, BATCH_POOLED_BYTES_MAX};
-use crate::outbound::Batch;
+use crate::memory::Meter;
+use crate::outbound::{Batch, Buffer};
 use crate::slack;
 
 /// Ranges of own frames that an idle peer may keep room for.
@@ -72,12 +74,18 @@ pub(super) trait OwnFramesOf {
 }
 
 /// Buffers for reuse: a flushed topic owns none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pool {
     free: Vec<Vec<u8>>,
+    /// Counts what is put into buffers, until it is released or its [`Buffer`] dropped.
+    pub(super) meter: Arc<Meter>,
 }
 
 impl Pool {
+    pub(super) const fn new(meter: Arc<Meter>) -> Self {
+        Self { free: vec![], meter }
+    }
+
     pub(super) fn take(&mut self) -> Vec<u8> {
         self.free.pop().unwrap_or_default()
     }
@@ -136,15 +144,18 @@ impl Fanout {
         self.batch.len() <= batch_bytes_max
     }
 
-    /// Appends one message to the batch; its positions.
+    /// Appends one message to the batch, for which there is memory; its positions.
+    #[inline]
     pub(super) fn publish(&mut self, kind: Kind, payload: &[u8], pool: &mut Pool) -> Range<u64> {
         if self.batch.capacity() == 0 {
             self.batch = pool.take();
         }
         let before = self.batch.len();
         frame::append(&mut self.batch, kind.op_code(), payload);
+        let appended = self.batch.len() - before;
+        pool.meter.hold_asked(appended);
         let start = self.end;
-        self.end += (self.batch.len() - before) as u64;
+        self.end += appended as u64;
         start..self.end
     }
 
@@ -169,7 +180,7 @@ impl Fanout {
         pool: &mut Pool,
         receivers: &mut impl Receivers,
     ) -> (usize, bool) {
-        if self.flight.is_none() && !self.seal() {
+        if self.flight.is_none() && !self.seal(&pool.meter) {
             return (0, true);
         }
         let Some(flight) = &mut self.flight else { return (0, true) };
@@ -200,10 +211,11 @@ impl Fanout {
         &mut self,
         slot: usize,
         members: &mut impl OwnFramesOf,
+        meter: &Arc<Meter>,
         receivers: &mut impl Receivers,
     ) -> usize {
         if self.flight.is_none() {
-            self.seal();
+            self.seal(meter);
         }
         let Some(flight) = &self.flight else { return 0 };
         let member = &mut self.members[slot];
@@ -213,7 +225,7 @@ impl Fanout {
         }
         if !self.batch.is_empty() {
             let start = self.end - self.batch.len() as u64;
-            let batch = Rc::new(self.batch.clone());
+            let batch = Rc::new(Buffer::new(self.batch.clone(), meter));
             let behind = Flight { batch, start, next: slot };
             written += usize::from(member.take_part(&behind, members, receivers));
         }
@@ -221,11 +233,11 @@ impl Fanout {
     }
 
     /// Puts the batch that gathered in flight, if there is one.
-    fn seal(&mut self) -> bool {
+    fn seal(&mut self, meter: &Arc<Meter>) -> bool {
         if self.batch.is_empty() {
             return false;
         }
-        let batch = Rc::new(std::mem::take(&mut self.batch));
+        let batch = Rc::new(Buffer::held(std::mem::take(&mut self.batch), meter));
         let start = self.end - batch.len() as u64;
         self.flight = Some(Flight { batch, start, next: 0 });
         self.waiting.wake_all();
@@ -236,7 +248,7 @@ impl Fanout {
     fn land(&mut self, members: &mut impl OwnFramesOf, pool: &mut Pool) {
         let Some(flight) = self.flight.take() else { return };
         if let Ok(buffer) = Rc::try_unwrap(flight.batch) {
-            pool.give(buffer);
+            pool.give(buffer.into_bytes());
         }
         if self.gone == 0 {
             return;
@@ -310,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_no_turn_takes_leaves_the_pool() {
-        let mut pool = Pool::default();
+        let mut pool = Pool::new(Meter::unlimited());
         (0..BATCH_POOL_MAX).for_each(|_| pool.give(Vec::with_capacity(1)));
         pool.trim();
         assert_eq!(pool.free.len(), BATCH_POOL_MAX - BATCH_POOL_MAX.div_ceil(POOL_TRIM_RATIO));

@@ -20,6 +20,7 @@ mod waiting;
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use self::bounds::Bounds;
 use self::bus::Bus;
@@ -28,11 +29,13 @@ use self::member::{Members, Part};
 use self::pubsub::PubSub;
 use self::pushpull::PushPull;
 pub use self::role::{Pattern, Role};
-use self::room::Place;
 pub use self::room::{NoRoom, Ticket};
+use self::room::{Place, has_memory};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
+use self::waiting::Waiting;
 pub use crate::frame::Kind;
+use crate::limits::MEMORY_LEASE_BYTES;
 use crate::outbound::Batch;
 use crate::slack;
 
@@ -78,7 +81,7 @@ enum Job {
 }
 
 /// What gathered in this turn, and the buffers to gather it in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Turn {
     jobs: VecDeque<Job>,
     pool: Pool,
@@ -93,6 +96,8 @@ pub struct Broker {
     pubsub: PubSub,
     pushpull: PushPull,
     turn: Turn,
+    /// Publishers who found no memory.
+    starving: Waiting,
     /// Tickets given out so far.
     tickets: u64,
     /// A change is under way: whoever sees this from outside sees half of one.
@@ -103,13 +108,16 @@ impl Broker {
     /// A broker without topics.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
+        let pool = Pool::new(Arc::clone(&bounds.meter));
+        let turn = Turn { jobs: VecDeque::new(), pool };
         Self {
             bounds,
             members: Members::default(),
             bus: Bus::default(),
             pubsub: PubSub::default(),
             pushpull: PushPull::default(),
-            turn: Turn::default(),
+            turn,
+            starving: Waiting::default(),
             tickets: 0,
             changing: false,
         }
@@ -164,7 +172,12 @@ impl Broker {
                 _ => return,
             };
             let slot = seat.slot as usize;
-            let written = topics[seat.topic].settle(slot, &mut broker.members, receivers);
+            let written = topics[seat.topic].settle(
+                slot,
+                &mut broker.members,
+                &broker.bounds.meter,
+                receivers,
+            );
             broker.bounds.counters.batches_out.add(written as u64);
         });
     }
@@ -223,8 +236,8 @@ impl Broker {
     #[inline]
     pub fn room(&mut self, id: MemberId, bytes: usize) -> Result<(), NoRoom> {
         match &self.members[id] {
-            Part::Peer(peer) => self.bus.room(peer.seat.topic, &self.bounds),
-            Part::Publisher(path) => self.pubsub.room(path, &self.bounds),
+            Part::Peer(peer) => self.bus.room(peer.seat.topic, bytes, &self.bounds),
+            Part::Publisher(path) => self.pubsub.room(path, bytes, &self.bounds),
             Part::Pusher(topic) => {
                 let topic = *topic;
                 self.change(|broker| {
@@ -328,6 +341,9 @@ impl Broker {
                     broker.turn.jobs.push_back(job);
                 }
                 round = if round > 1 { round - 1 } else { broker.turn.jobs.len() };
+            }
+            if !broker.starving.is_empty() && broker.bounds.meter.has_room(MEMORY_LEASE_BYTES) {
+                broker.starving.wake_all();
             }
             broker.has_jobs()
         })

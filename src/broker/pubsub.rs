@@ -7,7 +7,7 @@ use super::member::{Members, Part, Path, Seat};
 use super::topic::Topic;
 use super::topic_tree::{TopicId, TopicTree};
 use super::{Bounds, Job, Kind, MemberId, NoRoom, Place, TooManyTopics, Turn};
-use super::{acquire, mark, release};
+use super::{acquire, has_memory, mark, release};
 
 /// All pub/sub topics of a shard.
 #[derive(Debug, Default)]
@@ -56,13 +56,21 @@ impl PubSub {
     }
 
     #[inline]
-    pub(super) fn room(&self, path: &[TopicId], bounds: &Bounds) -> Result<(), NoRoom> {
+    pub(super) fn room(
+        &self,
+        path: &[TopicId],
+        payload: usize,
+        bounds: &Bounds,
+    ) -> Result<(), NoRoom> {
+        let mut copies = 0;
         for id in path {
-            if !self.topics[*id].has_room(bounds.batch_bytes_max) {
+            let fanout = &self.topics[*id];
+            if !fanout.has_room(bounds.batch_bytes_max) {
                 return Err(NoRoom(Place::PubSub(*id)));
             }
+            copies += usize::from(fanout.members() > 0);
         }
-        Ok(())
+        has_memory(payload, copies, bounds)
     }
 
     /// Appends to the batch of every topic on the path that has members, all in one step: that
@@ -96,7 +104,7 @@ impl PubSub {
             .chain(topic.ancestors())
             .filter_map(|name| self.topics.find(name))
             .collect();
-        self.room(&path, bounds)?;
+        self.room(&path, payload.len(), bounds)?;
         self.publish(&path, kind, payload, turn);
         Ok(())
     }

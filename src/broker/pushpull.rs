@@ -8,8 +8,9 @@ use super::topic::Topic;
 use super::topic_tree::{TopicId, TopicTree};
 use super::waiting::Waiting;
 use super::{Bounds, Job, Kind, MemberId, NoRoom, Place, Receivers, TooManyTopics, Turn};
-use super::{acquire, release};
+use super::{acquire, has_memory, release};
 use crate::frame;
+use crate::limits::JOB_BYTES;
 
 /// All push/pull topics of a shard.
 #[derive(Debug, Default)]
@@ -64,6 +65,7 @@ impl Lane {
         }
         self.bytes += payload;
         bounds.backlogs.take_regardless(payload);
+        bounds.meter.hold(frame::sent_size(payload) + JOB_BYTES);
         bounds.counters.backlog_messages.add(1);
         bounds.counters.backlog_bytes.add(payload as u64);
     }
@@ -73,6 +75,7 @@ impl Lane {
         let Kept { frame, payload } = self.backlog.pop_front()?;
         self.bytes -= payload;
         bounds.backlogs.give(payload);
+        bounds.meter.release(frame::sent_size(payload) + JOB_BYTES);
         bounds.counters.backlog_messages.take(1);
         bounds.counters.backlog_bytes.take(payload as u64);
         if self.backlog.is_empty() {
@@ -130,6 +133,7 @@ impl PushPull {
     ) {
         let lane = &mut self.topics[puller.topic];
         lane.ring.leave(id);
+        bounds.meter.release(puller.pending.len());
         let mut at = 0;
         while at < puller.pending.len() {
             let sent = frame::sent_at(&puller.pending, at);
@@ -164,7 +168,7 @@ impl PushPull {
         if (!lane.has_backlog() && lane.choose(frame_bytes, members, bounds).is_some())
             || lane.has_room(payload, bounds)
         {
-            return Ok(());
+            return has_memory(payload, 1, bounds);
         }
         Err(NoRoom(Place::PushPull(topic)))
     }
@@ -186,8 +190,7 @@ impl PushPull {
             && let Some(place) = lane.choose(size, members, bounds)
         {
             let id = lane.ring.served(place);
-            let pending = give(id, members, turn);
-            frame::append(pending, kind.op_code(), payload);
+            frame::append(give(id, size, members, turn), kind.op_code(), payload);
             return;
         }
         let mut frame = Vec::with_capacity(size);
@@ -227,7 +230,7 @@ impl PushPull {
             && let Some(frame) = lane.pop(bounds)
         {
             let id = lane.ring.served(place);
-            give(id, members, turn).extend_from_slice(&frame);
+            give(id, frame.len(), members, turn).extend_from_slice(&frame);
         }
         if had_backlog && !lane.has_backlog() {
             self.release(topic, bounds);
@@ -249,6 +252,7 @@ impl PushPull {
         if puller.pending.is_empty() {
             return false;
         }
+        turn.pool.meter.release(puller.pending.len());
         let taken = receivers.jobs(id, std::mem::take(&mut puller.pending));
         puller.outbound = taken.outbound;
         if let Some(spare) = taken.spare {
@@ -290,9 +294,15 @@ impl PushPull {
     }
 }
 
-/// The buffer of jobs that a puller gets in this turn.
-fn give<'a>(id: MemberId, members: &'a mut Members, turn: &mut Turn) -> &'a mut Vec<u8> {
+/// The buffer of jobs that a puller gets in this turn, to which so many bytes will be appended.
+fn give<'a>(
+    id: MemberId,
+    bytes: usize,
+    members: &'a mut Members,
+    turn: &mut Turn,
+) -> &'a mut Vec<u8> {
     let puller = members.puller_mut(id);
+    turn.pool.meter.hold(bytes);
     if puller.pending.capacity() == 0 {
         puller.pending = turn.pool.take();
     }

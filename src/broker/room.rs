@@ -2,9 +2,10 @@
 
 use std::task::Waker;
 
-use super::Broker;
 use super::topic_tree::TopicId;
 use super::waiting::Waiting;
+use super::{Bounds, Broker};
+use crate::limits::BUFFER_BYTES;
 
 /// A place in the row of those who wait for room in a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Place {
     Bus(TopicId),
     PubSub(TopicId),
     PushPull(TopicId),
+    /// Nowhere: `--memory-max` is used up.
+    Memory,
 }
 
 /// Why a POST has to wait; where it lines up.
@@ -26,10 +29,22 @@ pub(super) enum Place {
 pub struct NoRoom(pub(super) Place);
 
 impl NoRoom {
+    /// `--memory-max` is used up.
+    #[must_use]
+    pub const fn memory() -> Self {
+        Self(Place::Memory)
+    }
+
     /// Whether it is a backlog that is full, not a batch.
     #[must_use]
     pub const fn is_backlog(self) -> bool {
         matches!(self.0, Place::PushPull(_))
+    }
+
+    /// Whether it is `--memory-max` that is used up.
+    #[must_use]
+    pub const fn is_memory(self) -> bool {
+        matches!(self.0, Place::Memory)
     }
 }
 
@@ -65,9 +80,18 @@ impl Broker {
 
     fn waiting(&mut self, place: Place) -> Option<&mut Waiting> {
         match place {
+            Place::Memory => Some(&mut self.starving),
             Place::Bus(id) => self.bus.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
             Place::PubSub(id) => self.pubsub.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
             Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|lane| &mut lane.waiting),
         }
     }
+}
+
+/// Whether so many copies of a message may be held.
+#[inline]
+pub(super) fn has_memory(payload: usize, copies: usize, bounds: &Bounds) -> Result<(), NoRoom> {
+    // a head takes less than a buffer does; no size that can be set overflows
+    let bytes = (payload + 2 * BUFFER_BYTES) * copies;
+    if bounds.meter.has_room(bytes) { Ok(()) } else { Err(NoRoom(Place::Memory)) }
 }

@@ -18,6 +18,11 @@ impl Waiting {
         self.row.push_back((number, waker));
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.row.is_empty()
+    }
+
     /// Whether this number still waits.
     pub(super) fn contains(&self, number: u64) -> bool {
         self.place(number).is_some()

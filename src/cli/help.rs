@@ -50,6 +50,7 @@ fn default(flag: &str) -> Option<String> {
         "max-topics" => limits.topics_max.to_string(),
         "max-outbound" => size(limits.outbound_bytes_max),
         "slow-consumer" => limits.slow_consumer.to_string(),
+        "memory-max" => "half of what the machine or the cgroup gives".to_owned(),
         "max-batch" => size(limits.batch_bytes_max),
         "max-backlog" => size(limits.backlog_bytes_max),
         "max-backlog-messages" => limits.backlog_messages_max.to_string(),

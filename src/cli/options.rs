@@ -109,6 +109,9 @@ pub(super) struct LimitOptions {
     /// pattern with bus= or pubsub= in front
     #[arg(long, value_name = "POLICY")]
     pub(super) slow_consumer: Vec<String>,
+    /// What all queues may hold together
+    #[arg(long, value_name = "SIZE")]
+    pub(super) memory_max: Option<String>,
     /// What a topic may gather before its publishers wait
     #[arg(long, value_name = "SIZE")]
     pub(super) max_batch: Option<String>,

@@ -8,7 +8,7 @@ use crate::cli::options::{
 };
 use crate::cli::setting::Setting;
 use crate::cli::{Exit, LISTEN_DEFAULT};
-use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, Size, cores};
+use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, Size, cores, memory};
 use crate::limits::{HEAD_BYTES_MAX, Limits, SHARDS_PER_ACCEPTOR};
 use crate::slow_consumer::SlowConsumer;
 
@@ -34,11 +34,14 @@ impl Sources<'_> {
     pub(super) fn settle(&self, options: BrokerOptions) -> Result<(Config, Log), Exit> {
         let BrokerOptions { original, shards, limits, timeouts, logs } = options;
         let mut bounds = Limits::default();
+        let memory = limits.memory_max.clone();
         self.set_limits(&mut bounds, limits)?;
         self.set_timeouts(&mut bounds, timeouts)?;
         bounds.check().map_err(Exit::usage)?;
         let log = self.log(logs)?;
-        Ok((self.config(original, shards, bounds)?, log))
+        let mut config = self.config(original, shards, bounds)?;
+        self.set_memory(&mut config, memory)?;
+        Ok((config, log))
     }
 
     /// The settings that are not limits.
@@ -116,6 +119,16 @@ impl Sources<'_> {
         self.set("max-batch", options.max_batch, size, &mut limits.batch_bytes_max)?;
         self.set("max-backlog", options.max_backlog, size, &mut limits.backlog_bytes_max)?;
         self.set("max-backlogs", options.max_backlogs, size, &mut limits.backlogs_bytes_max)
+    }
+
+    /// What is not set holds at least what it must.
+    fn set_memory(&self, config: &mut Config, given: Option<String>) -> Result<(), Exit> {
+        let threads = config.shards.get() + config.acceptors.get();
+        let limits = &mut config.limits;
+        limits.memory_bytes_max = memory::half().max(limits.memory_least(threads));
+        let size = |setting: &Setting| setting.size(SIZE_MAX);
+        self.set("memory-max", given, size, &mut limits.memory_bytes_max)?;
+        limits.check_memory(threads).map_err(Exit::usage)
     }
 
     /// The flag may come several times, each for another pattern.

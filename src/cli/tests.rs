@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, cores};
+use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, cores, memory};
 use crate::limits::Limits;
 use crate::slow_consumer::{Policy, SlowConsumer};
 
@@ -40,7 +40,9 @@ fn printed(line: &str) -> String {
 #[test]
 fn nothing_set_means_the_defaults() {
     let (config, log) = broker("", &[]).unwrap();
-    assert_eq!(config.limits, Limits::default());
+    let memory_bytes_max = config.limits.memory_bytes_max;
+    assert!(memory_bytes_max >= memory::half());
+    assert_eq!(config.limits, Limits { memory_bytes_max, ..Limits::default() });
     assert_eq!(config.listen, [Listen::parse(LISTEN_DEFAULT).unwrap()]);
     assert_eq!((config.mode, config.proxy), (Mode::Development, false));
     assert_eq!((config.accept_backlog, config.pin), (None, Pin::Auto));
@@ -55,7 +57,7 @@ fn every_flag_reaches_its_setting() {
         --max-topics 5 --max-outbound 6KiB --max-batch 7 --max-backlog 8 --max-backlog-messages 9 \
         --max-backlogs 10 --write-timeout 1s --ping-interval 1m30s --pong-timeout 0.5 \
         --pull-pong-timeout 1h --drain-timeout 0 --slow-consumer drop-oldest \
-        --slow-consumer bus=close --log-format json --log-level debug";
+        --slow-consumer bus=close --memory-max 100MiB --log-format json --log-level debug";
     let (config, log) = broker(flags, &[]).unwrap();
     let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.as_str()).collect();
     assert_eq!(urls, ["http://*:1", "http://[::1]:2"]);
@@ -71,6 +73,7 @@ fn every_flag_reaches_its_setting() {
         topics_max: 5,
         connections_max: Some(10),
         outbound_bytes_max: 6144,
+        memory_bytes_max: 100 << 20,
         slow_consumer: SlowConsumer { bus: Policy::Close, pubsub: Policy::DropOldest },
         write_stall_max: Duration::from_secs(1),
         batch_bytes_max: 7,
@@ -92,7 +95,7 @@ fn every_flag_has_its_variable() {
     command.build();
     let subcommand = command.find_subcommand("broker").unwrap();
     let flags: Vec<_> = subcommand.get_arguments().filter_map(clap::Arg::get_long).collect();
-    assert_eq!(flags.len(), 28, "27 settings and --help: {flags:?}");
+    assert_eq!(flags.len(), 29, "28 settings and --help: {flags:?}");
     for flag in flags.into_iter().filter(|flag| *flag != "help") {
         let ours = environment::variables(flag).remove(0);
         let Err(exit) = broker("", &[(ours.as_str(), "?")]) else {
@@ -143,7 +146,7 @@ fn the_originals_variables_keep_their_meaning() {
     let limits = config("", &[("MOJO_MAX_WEBSOCKET_SIZE", "1000")]).limits;
     assert_eq!(limits.message_bytes_max, 1000);
     let limits = config("", &[("MOJO_MAX_WEBSOCKET_SIZE", "0")]).limits;
-    assert_eq!(limits, Limits::default());
+    assert_eq!(limits, config("", &[]).limits);
     assert_eq!(config("", &[("MOJO_MAX_MESSAGE_SIZE", "1000")]).limits.body_bytes_max, 1000);
     for (value, proxy) in [("1", true), ("0", false), ("", false), ("yes please", true)] {
         assert_eq!(config("", &[("MOJO_REVERSE_PROXY", value)]).proxy, proxy, "{value}");

@@ -5,6 +5,7 @@
 pub mod cores;
 mod listen;
 mod log;
+pub mod memory;
 mod pin;
 mod size;
 

@@ -36,6 +36,19 @@ impl Size {
         }
         usize::try_from(bytes).map(Self).map_err(|_| SizeError::TooLarge)
     }
+
+    /// About as much, with one decimal: `7.8GiB`.
+    #[must_use]
+    pub fn rounded(self) -> String {
+        let largest = UNITS.iter().find(|(unit, _)| self.0 >= *unit);
+        let Some((unit, name)) = largest else { return self.to_string() };
+        // at most 2^20 of the largest unit, so nothing overflows
+        let tenths = (self.0 / unit) * 10 + ((self.0 % unit) * 10 + unit / 2) / unit;
+        match tenths % 10 {
+            0 => format!("{}{name}", tenths / 10),
+            tenth => format!("{}.{tenth}{name}", tenths / 10),
+        }
+    }
 }
 
 impl fmt::Display for Size {

@@ -3,6 +3,7 @@
 mod keepalive;
 mod open;
 mod reader;
+mod shed;
 mod slow;
 mod table;
 mod writer;
@@ -77,7 +78,7 @@ enum Phase {
     Holding { accepts: bool },
     /// It is read.
     Open,
-    /// It is not read: a message of so many bytes found no room.
+    /// It is not read: its next message found no room.
     Paused(Pause),
     /// It left its topic; our last word is on its way, what still comes is dropped.
     Lingering { end_of_input: bool, shut: bool },
@@ -89,7 +90,8 @@ enum Phase {
 #[derive(Debug)]
 struct Pause {
     ticket: Ticket,
-    message_bytes: usize,
+    /// The size of the message that found no room; `None` when there was no memory to read one.
+    message_bytes: Option<usize>,
     /// When the peer was found to have hung up, in milliseconds since the shard began.
     hung_up: Option<u64>,
 }
@@ -190,6 +192,10 @@ impl Line {
     fn read(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
         let scratch = &mut *home.scratch.borrow_mut();
         for _ in 0..READS_PER_TURN_MAX {
+            if let Err(halt) = Reader::may_read(self.id, table) {
+                self.halt(table, *halt, cx);
+                return Turn::Again;
+            }
             let kept = self.reader.kept_in_front();
             let received = match receive(&self.half, &mut scratch[kept..], cx) {
                 Poll::Pending => return Turn::Waits,
@@ -233,7 +239,10 @@ impl Line {
     /// Goes on with what was read before the pause, if there is room for it now.
     fn look_for_room(&mut self, table: &mut Table, cx: &mut Context<'_>) -> Turn {
         let Phase::Paused(pause) = &mut self.phase else { return Turn::Again };
-        let room = table.broker.room(self.id, pause.message_bytes);
+        let room = match pause.message_bytes {
+            Some(bytes) => table.broker.room(self.id, bytes),
+            None => table.has_memory_to_read(),
+        };
         if room.is_err() {
             let now = table.writers.ground.now;
             if reader::has_hung_up(&self.half, &mut pause.hung_up, now, cx) {
@@ -297,7 +306,7 @@ impl Line {
             // the job goes to another puller: this one must not get the rest of it
             return self.leave(table);
         }
-        // whoever found it too slow meanwhile wanted no more than this
+        // whoever found it too slow meanwhile, or shed it, wanted no more than this
         writer.ending = None;
         writer.control(OpCode::Close, &payload, ground);
         writer.life.linger_until = Some(linger_until);
@@ -307,7 +316,7 @@ impl Line {
             return self.leave(table);
         }
         self.phase = Phase::Lingering { end_of_input: false, shut: false };
-        self.reader.forget();
+        self.reader.forget(self.id, table);
     }
 
     /// Leaves the topic; whether a puller's job is partly on the wire.
@@ -329,6 +338,7 @@ impl Line {
             return;
         }
         self.leave_topic(table);
+        self.reader.forget(self.id, table);
         table.remove(self.id);
         self.phase = Phase::Gone;
     }

@@ -8,6 +8,7 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use super::breach;
 use super::keepalive::milliseconds;
+use super::shed::NO_MEMORY;
 use super::table::Table;
 use super::writer::Ending;
 use crate::broker::{MemberId, NoRoom};
@@ -41,8 +42,9 @@ struct Pongs {
 pub(super) enum Halt {
     /// The connection ends.
     End(Ending),
-    /// The broker has no room for the next message, of so many bytes.
-    NoRoom(NoRoom, usize),
+    /// The broker has no room for the next message, of so many bytes; without a size, there is no
+    /// memory to read it.
+    NoRoom(NoRoom, Option<usize>),
     /// It took its share of this turn; whether messages among the rest are taken.
     TurnOver { accepts: bool },
 }
@@ -82,8 +84,7 @@ impl Reader {
         if self.carry.len() + count < self.needs || kept < self.carry.len() {
             self.carry.extend_from_slice(&scratch[kept..kept + count]);
             if self.carry.len() < self.needs {
-                self.settle(id, table);
-                return Ok(());
+                return if self.settle(id, table) { Ok(()) } else { no_memory(table) };
             }
             return self.resume(!table.draining, id, table);
         }
@@ -96,8 +97,8 @@ impl Reader {
         if used < bytes.len() {
             self.carry.extend_from_slice(&bytes[used..]);
         }
-        self.settle(id, table);
-        result
+        // whoever halts anyway says why
+        if self.settle(id, table) || result.is_err() { result } else { no_memory(table) }
     }
 
     /// Takes what was kept. `accepts` says whether messages are still taken: what was read before
@@ -112,21 +113,43 @@ impl Reader {
         let (used, result) = self.consume(&mut bytes, accepts, id, table);
         bytes.drain(..used);
         self.carry = bytes;
-        self.settle(id, table);
-        result
+        if self.settle(id, table) || result.is_err() { result } else { no_memory(table) }
     }
 
     /// The connection is closing: nothing more is decoded.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, id: MemberId, table: &mut Table) {
         self.carry = vec![];
         self.decoder = Decoder::new(0);
+        let (writer, ground) = table.writers.of(id);
+        ground.meter.release(std::mem::take(&mut writer.unfinished_bytes));
     }
 
-    /// Somebody is there; gives back what is not needed, and starts or stops the clock of an
-    /// unfinished message.
-    fn settle(&mut self, id: MemberId, table: &mut Table) {
+    /// Whether there is memory for what the next read may bring.
+    #[inline]
+    pub(super) fn may_read(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
+        if table.writers.ground.meter.has_room(SCRATCH_BYTES) {
+            return Ok(());
+        }
+        table.has_memory_to_read().or_else(|_| without_memory(id, table))
+    }
+
+    /// Somebody is there; whether what is kept may be. The usual case: nothing is, and nothing was.
+    #[inline]
+    fn settle(&mut self, id: MemberId, table: &mut Table) -> bool {
         let (writer, ground) = table.writers.of(id);
         writer.life.heard = ground.now;
+        let keeps = self.carry.capacity() > 0 || self.decoder.is_inside_message();
+        if keeps || writer.unfinished_bytes > 0 || writer.life.unfinished.is_some() {
+            return self.settle_kept(id, table);
+        }
+        self.was_between = false;
+        true
+    }
+
+    /// Gives back what is not needed, and starts or stops the clock of an unfinished message.
+    #[cold]
+    fn settle_kept(&mut self, id: MemberId, table: &mut Table) -> bool {
+        let (writer, ground) = table.writers.of(id);
         if std::mem::take(&mut self.was_between) {
             writer.life.unfinished = None;
         }
@@ -135,13 +158,28 @@ impl Reader {
                 self.carry = vec![];
             }
             if !self.decoder.is_inside_message() {
-                return;
+                ground.meter.release(std::mem::take(&mut writer.unfinished_bytes));
+                return true;
             }
         }
         writer.life.unfinished.get_or_insert(ground.now);
+        self.count(id, table)
     }
 
-    /// Decodes frame after frame; how many bytes were used, and why it stopped early.
+    /// Counts what is kept now, over the limit, too, as it is there; whether there was room for it.
+    fn count(&self, id: MemberId, table: &mut Table) -> bool {
+        let held = self.carry.len() + self.decoder.held();
+        let more = held.saturating_sub(table.writers.of(id).0.unfinished_bytes);
+        let has_room = table.writers.ground.meter.has_room(more) || table.shed(more);
+        let (writer, ground) = table.writers.of(id);
+        ground.meter.hold(more);
+        ground.meter.release((writer.unfinished_bytes + more) - held);
+        writer.unfinished_bytes = held;
+        has_room
+    }
+
+    /// Decodes frame after frame and answers pings; how many bytes were used, and why it stopped
+    /// early.
     fn consume(
         &mut self,
         bytes: &mut [u8],
@@ -183,8 +221,8 @@ impl Reader {
             }
             if accepts && head.ends_message() {
                 let size = self.decoder.message_bytes(&head);
-                if let Err(no_room) = table.broker.room(id, size) {
-                    return (at, Err(Box::new(Halt::NoRoom(no_room, size))));
+                if let Err(no_room) = room(id, size, table) {
+                    return (at, Err(Box::new(Halt::NoRoom(no_room, Some(size)))));
                 }
             }
             self.frames_left -= 1;
@@ -212,6 +250,33 @@ impl Reader {
         }
         (at, Ok(()))
     }
+}
+
+/// Whether a message of this size can be taken now; if memory is what is missing, after shedding.
+#[inline]
+fn room(id: MemberId, bytes: usize, table: &mut Table) -> Result<(), NoRoom> {
+    table.broker.room(id, bytes).or_else(|no_room| {
+        let shed = no_room.is_memory() && table.shed(bytes + SCRATCH_BYTES);
+        if shed { table.broker.room(id, bytes) } else { Err(no_room) }
+    })
+}
+
+/// Whoever publishes waits for memory, in the middle of a message, too. Of the others no message
+/// is taken, so they are read, but may not keep one that is unfinished.
+#[cold]
+fn without_memory(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
+    let (writer, _) = table.writers.of(id);
+    if writer.role.sends() {
+        return Err(Box::new(Halt::NoRoom(NoRoom::memory(), None)));
+    }
+    if writer.unfinished_bytes > 0 { no_memory(table) } else { Ok(()) }
+}
+
+/// What a connection is told that cannot go on with its message.
+#[cold]
+fn no_memory<T>(table: &Table) -> Result<T, Box<Halt>> {
+    table.counters().memory_full.add(1);
+    Err(breach(NO_MEMORY).into())
 }
 
 impl Pongs {

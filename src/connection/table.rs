@@ -17,6 +17,7 @@ use crate::close::{self, Reason};
 use crate::frame::OpCode;
 use crate::handover::Descriptor;
 use crate::limits::{Budget, LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX};
+use crate::memory::Meter;
 use crate::metrics::Counters;
 use crate::outbound::Batch;
 use crate::refusal::Refusal;
@@ -37,6 +38,8 @@ pub(crate) struct Table {
     connections: Option<Arc<Budget>>,
     /// The flusher's task, while it sleeps.
     flusher: Option<Waker>,
+    /// When all were shed from whom memory could be taken.
+    pub(super) shed_at: Option<u64>,
     /// Lines about slow consumers.
     pub(super) lines: Lines,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Table {
 /// The writing sides, by member.
 #[derive(Debug)]
 pub(super) struct Writers {
-    list: Vec<Option<Writer>>,
+    pub(super) list: Vec<Option<Writer>>,
     open: usize,
     /// What all of them need to write.
     pub(super) ground: Ground,
@@ -59,6 +62,8 @@ pub(super) struct Ground {
     pub(super) outbound_bytes_max: usize,
     /// `--slow-consumer`.
     pub(super) slow_consumer: SlowConsumer,
+    /// The shard's part of `--memory-max`.
+    pub(super) meter: Arc<Meter>,
     /// Where the shard counts.
     pub(super) counters: Arc<Counters>,
 }
@@ -70,6 +75,7 @@ impl Table {
             now: 0,
             outbound_bytes_max: limits.outbound_bytes_max,
             slow_consumer: limits.slow_consumer,
+            meter: Arc::clone(&bounds.meter),
             counters: Arc::clone(&bounds.counters),
         };
         Self {
@@ -79,6 +85,7 @@ impl Table {
             rules: Rules::new(limits),
             connections,
             flusher: None,
+            shed_at: None,
             lines: Lines::default(),
         }
     }
@@ -90,6 +97,11 @@ impl Table {
         topic: &Topic,
         echo: bool,
     ) -> Result<MemberId, Refusal> {
+        // a puller makes room
+        if role != Role::Puller && self.is_short_of_memory() {
+            self.counters().memory_full.add(1);
+            return Err(Refusal::memory_full());
+        }
         if let Some(budget) = &self.connections
             && !budget.take(1)
         {
@@ -191,10 +203,13 @@ impl Table {
         self.lines.renew(now);
         if from == 0 {
             self.broker.trim();
+            if self.writers.ground.meter.is_scarce() {
+                self.shed(0);
+            }
         }
         let until = (from + count).min(self.writers.list.len());
         for number in from..until {
-            let id = MemberId(u32::try_from(number).expect("members are numbered by u32"));
+            let id = member(number);
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let waits = !writer.outbound.is_empty();
             let is_puller = writer.role == Role::Puller;
@@ -275,7 +290,7 @@ impl Table {
             if parted == count {
                 return (number, parted);
             }
-            let id = MemberId(u32::try_from(number).expect("members are numbered by u32"));
+            let id = member(number);
             let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
@@ -301,6 +316,11 @@ impl Table {
             writer.wake();
         }
     }
+}
+
+/// The member whose writer stands at this number of the list.
+pub(super) fn member(number: usize) -> MemberId {
+    MemberId(u32::try_from(number).expect("members are numbered by u32"))
 }
 
 impl Writers {

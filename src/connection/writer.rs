@@ -55,6 +55,8 @@ pub(super) struct Writer {
     pub(super) life: Life,
     /// What somebody decided about it; its task acts on it.
     pub(super) ending: Option<Box<Ending>>,
+    /// What its reader keeps of messages that have not ended.
+    pub(super) unfinished_bytes: usize,
     /// What was dropped since it last had everything; `None` is nothing.
     pub(super) lost: Option<Box<Lost>>,
     /// The connection's task.
@@ -78,6 +80,7 @@ impl Writer {
             peer,
             life: Life::new(now),
             ending: None,
+            unfinished_bytes: 0,
             lost: None,
             task: None,
             _descriptor: descriptor,
@@ -198,7 +201,7 @@ impl Writer {
             if runs.len() > 1 {
                 // one batch, so one piece: a connection with nothing queued takes any size
                 let copy = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
-                self.outbound.push_own(copy, written);
+                self.outbound.push_own(copy, written, &ground.meter);
                 return self.wake();
             }
         }
@@ -239,7 +242,7 @@ impl Writer {
             self.life.behind = ground.now;
         }
         // a puller that is going away keeps what it did not get, to hand it back when it leaves
-        self.outbound.push_own(frames, written);
+        self.outbound.push_own(frames, written, &ground.meter);
         self.wake();
         Taken { outbound: self.outbound.bytes(), spare: None }
     }
@@ -249,7 +252,7 @@ impl Writer {
         let mut bytes = Vec::new();
         frame::append(&mut bytes, op_code, payload);
         let Some(written) = self.send_own(&bytes, ground) else { return };
-        self.outbound.push_control(bytes, written);
+        self.outbound.push_control(bytes, written, &ground.meter);
         if !self.outbound.is_empty() {
             self.wake();
         }
@@ -268,7 +271,7 @@ impl Writer {
             }
             // a piece of its own, to be counted
             let done = written.saturating_sub(pong.start);
-            self.outbound.push_control(frames[pong].to_vec(), done);
+            self.outbound.push_control(frames[pong].to_vec(), done, &ground.meter);
             if self.outbound.mark_pong() > PONGS_PENDING_MAX {
                 ground.counters.pongs_pending.add(1);
                 let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
@@ -345,6 +348,8 @@ mod tests {
 
     use super::*;
     use crate::limits::Budget;
+    use crate::memory::Meter;
+    use crate::outbound::Buffer;
     use crate::slow_consumer::SlowConsumer;
 
     #[tokio::test]
@@ -356,17 +361,19 @@ mod tests {
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
         let mut writer = Writer::new(half, Role::Peer, peer, descriptor, 0);
         let slow_consumer = SlowConsumer::default();
+        let meter = Meter::unlimited();
         let counters = Arc::default();
-        let ground = Ground { now: 0, outbound_bytes_max: 1000, slow_consumer, counters };
+        let ground = Ground { now: 0, outbound_bytes_max: 1000, slow_consumer, meter, counters };
         let mut batch = vec![];
         let mut ends = vec![];
         for size in [8 << 20, 10, 8 << 20] {
             frame::append(&mut batch, OpCode::Binary, &vec![0; size]);
             ends.push(batch.len());
         }
-        writer.fan_out(&Rc::new(batch), &[0..ends[0], ends[1]..ends[2]], &ground);
+        let batch = Rc::new(Buffer::new(batch, &ground.meter));
+        writer.fan_out(&batch, &[0..ends[0], ends[1]..ends[2]], &ground);
         assert!(writer.ending.is_none() && writer.outbound.bytes() > 8 << 20);
-        let behind = Rc::new(vec![0; 1000]);
+        let behind = Rc::new(Buffer::new(vec![0; 1000], &ground.meter));
         writer.fan_out(&behind, &[0..400, 500..1000], &ground);
         assert!(writer.ending.is_none());
         let whole = 0..101;

@@ -62,6 +62,14 @@ impl Decoder {
         self.unfinished.is_some()
     }
 
+    /// What it holds of an unfinished message, bytes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.unfinished
+            .as_ref()
+            .map_or(0, |unfinished| size_of::<Unfinished>() + unfinished.payload.len())
+    }
+
     /// Looks at the frame at the start of `bytes` without changing anything. What its head alone
     /// shows to be wrong is said before its payload has come.
     #[inline]

@@ -53,6 +53,7 @@ impl Denial {
             "body-too-long" => &counters.body_too_long,
             "bodies-full" => &counters.bodies_full,
             "body-stalled" => &counters.body_stalls,
+            "memory-full" => &counters.memory_full,
             "inbox-full" => &counters.inbox_full,
             _ => return,
         };

@@ -35,6 +35,7 @@ use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
     Limits,
 };
+use crate::memory::Meter;
 use crate::metrics::Counters;
 
 /// What the connections of one acceptor share.
@@ -48,6 +49,8 @@ pub(crate) struct Door {
     pub(crate) counters: Arc<Counters>,
     /// `--max-bodies`, shared by all acceptors.
     pub(crate) bodies: Arc<Budget>,
+    /// This thread's part of `--memory-max`.
+    pub(crate) meter: Arc<Meter>,
     /// The descriptors that clients may use, shared by all acceptors and shards.
     pub(crate) descriptors: Arc<Budget>,
     /// Ends it all.

@@ -19,6 +19,7 @@ use crate::broker::{Kind, Pattern};
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Post};
 use crate::limits::{BODY_BYTES_PER_SECOND_MIN, Budget};
+use crate::memory::Meter;
 use crate::refusal::Refusal;
 
 /// Part of `--max-bodies`, given back when dropped: when the message is answered or given up.
@@ -26,6 +27,8 @@ use crate::refusal::Refusal;
 struct Share {
     /// What it is part of.
     budget: Arc<Budget>,
+    /// Where it is counted, too.
+    meter: Arc<Meter>,
     /// How much of it.
     bytes: usize,
 }
@@ -33,10 +36,14 @@ struct Share {
 impl Share {
     /// Takes that much more, or says why not.
     fn grow(&mut self, bytes: usize) -> Result<(), Denial> {
+        if !self.meter.has_room(bytes) {
+            return Err(Refusal::memory_full().into());
+        }
         if !self.budget.take(bytes) {
             let message = "the bodies of all requests together are as large as they may be";
             return Err(Denial::new(503, "bodies-full", message));
         }
+        self.meter.hold(bytes);
         self.bytes += bytes;
         Ok(())
     }
@@ -45,6 +52,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.give(self.bytes);
+        self.meter.release(self.bytes);
     }
 }
 
@@ -99,7 +107,8 @@ pub(super) async fn publish(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<(), Denial> {
-    let mut held = Share { budget: Arc::clone(&door.bodies), bytes: 0 };
+    let (budget, meter) = (Arc::clone(&door.bodies), Arc::clone(&door.meter));
+    let mut held = Share { budget, meter, bytes: 0 };
     let body = collect(door, body, &mut held).await?;
     if door.shutdown.has_begun() {
         return Err(Refusal::draining().into());
@@ -224,7 +233,8 @@ mod tests {
     #[test]
     fn a_share_goes_back_when_dropped() {
         let budget = Arc::new(Budget::new(10));
-        let mut share = Share { budget: Arc::clone(&budget), bytes: 0 };
+        let meter = Meter::unlimited();
+        let mut share = Share { budget: Arc::clone(&budget), meter, bytes: 0 };
         assert!(share.grow(6).is_ok());
         assert_eq!(share.grow(5).unwrap_err().refusal.code, "bodies-full");
         assert!(share.grow(4).is_ok());

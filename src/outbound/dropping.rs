@@ -139,6 +139,8 @@ impl Outbound {
 mod tests {
     use super::*;
     use crate::frame::{self, OpCode};
+    use crate::memory::Meter;
+    use crate::outbound::Buffer;
 
     /// A batch of two-byte messages, four bytes each on the wire.
     fn batch(numbers: Range<u8>) -> Batch {
@@ -146,7 +148,7 @@ mod tests {
         for number in numbers {
             frame::append(&mut out, OpCode::Binary, &[number; 2]);
         }
-        Rc::new(out)
+        Rc::new(Buffer::new(out, &Meter::unlimited()))
     }
 
     /// An outbound that took these, and wrote so many bytes of them.
@@ -221,7 +223,7 @@ mod tests {
     fn what_stands_before_a_partly_written_frame_is_walked_over_once() {
         let mut bytes = batch(0..2).to_vec();
         frame::append(&mut bytes, OpCode::Binary, &[2; 300]);
-        let old = Rc::new(bytes);
+        let old = Rc::new(Buffer::new(bytes, &Meter::unlimited()));
         let mut outbound = Outbound::default();
         outbound.push(&old, 0, old.len(), 9, 1000).unwrap();
         assert_eq!(outbound.push_dropping_oldest(&batch(3..4), 0..4, 4), dropped(0));
@@ -235,14 +237,14 @@ mod tests {
         let mut pong = vec![];
         frame::append(&mut pong, OpCode::Pong, b"p");
         let mut outbound = outbound(0..2, 2);
-        outbound.push_control(pong.clone(), 0);
+        outbound.push_control(pong.clone(), 0, &Meter::unlimited());
         assert_eq!(outbound.mark_pong(), 1);
         let old = batch(2..5);
         outbound.push(&old, 0, old.len(), 0, 1000).unwrap();
         let new = batch(5..6);
         // what is left: the rest of 0, the pong, 4, 5
         assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 11), dropped(3));
-        outbound.push_control(pong.clone(), 0);
+        outbound.push_control(pong.clone(), 0, &Meter::unlimited());
         assert_eq!(outbound.mark_pong(), 2);
         let expected = [&batch(0..1)[2..], &pong, &batch(4..6), &pong].concat();
         assert_eq!(wire(outbound), expected);

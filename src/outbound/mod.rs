@@ -3,20 +3,21 @@
 //! Most receivers never have any: what is published is written at once. Only what a socket did
 //! not take comes here, as slices shared with everybody else who is behind.
 
+mod buffer;
 mod dropping;
 mod piece;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::rc::Rc;
+use std::sync::Arc;
 
+pub use self::buffer::{Batch, Buffer};
 pub use self::dropping::Dropped;
 use self::piece::{Content, Piece};
 use crate::frame;
-use crate::limits::WRITE_PIECES_MAX;
-
-/// Frames in one buffer, shared by all who have yet to get them.
-pub type Batch = Rc<Vec<u8>>;
+use crate::limits::{OUTBOUND_GATHERED_BYTES, OUTBOUND_SMALL_BYTES, WRITE_PIECES_MAX};
+use crate::memory::Meter;
 
 /// The pieces that one socket has not taken, oldest first. Every piece begins and ends with a
 /// frame; the first may be partly written.
@@ -75,19 +76,19 @@ impl Outbound {
 
     /// Queues messages of the connection's own: jobs, or the runs of one batch. Their bound is
     /// the caller's.
-    pub fn push_own(&mut self, frames: Vec<u8>, written: usize) {
-        self.push_all(frames, written, Content::Messages);
+    pub fn push_own(&mut self, frames: Vec<u8>, written: usize, meter: &Arc<Meter>) {
+        self.push_all(frames, written, Content::Messages, meter);
     }
 
     /// Queues a control frame.
-    pub fn push_control(&mut self, frame: Vec<u8>, written: usize) {
-        self.push_all(frame, written, Content::Control);
+    pub fn push_control(&mut self, frame: Vec<u8>, written: usize, meter: &Arc<Meter>) {
+        self.push_all(frame, written, Content::Control, meter);
     }
 
-    fn push_all(&mut self, bytes: Vec<u8>, written: usize, content: Content) {
+    fn push_all(&mut self, bytes: Vec<u8>, written: usize, content: Content, meter: &Arc<Meter>) {
         let end = bytes.len();
         if written < end {
-            let buffer = Rc::new(bytes);
+            let buffer = Rc::new(Buffer::new(bytes, meter));
             self.add(Piece { buffer, start: 0, at: written, end, content });
         }
     }
@@ -103,14 +104,34 @@ impl Outbound {
 
     fn add(&mut self, mut piece: Piece) {
         let unwritten = piece.unwritten();
-        if unwritten == 0 {
+        if unwritten == 0 || self.gather(&piece) {
             return;
         }
-        if piece.is_wasteful() {
+        let is_small = unwritten <= OUTBOUND_SMALL_BYTES && Rc::strong_count(&piece.buffer) > 1;
+        if (is_small || piece.is_wasteful()) && piece.buffer.has_room(unwritten) {
             piece = piece.alone();
         }
         self.bytes += unwritten;
         self.pieces.push_back(piece);
+    }
+
+    /// Copies a small slice behind the last piece, if that one is not written yet and nobody
+    /// else's; says whether it did.
+    fn gather(&mut self, piece: &Piece) -> bool {
+        let is_small = piece.unwritten() <= OUTBOUND_SMALL_BYTES;
+        if !is_small || piece.content != Content::Messages || self.pieces.len() < 2 {
+            return false;
+        }
+        let Some(last) = self.pieces.back_mut() else { return false };
+        let fits = last.buffer.len() + piece.unwritten() <= OUTBOUND_GATHERED_BYTES;
+        let gathers = fits && last.content == Content::Messages && last.end == last.buffer.len();
+        let Some(buffer) = Rc::get_mut(&mut last.buffer).filter(|_| gathers) else { return false };
+        if !buffer.extend(&piece.buffer[piece.at..piece.end]) {
+            return false;
+        }
+        last.end = buffer.len();
+        self.bytes += piece.unwritten();
+        true
     }
 
     /// What to write next, at most `WRITE_PIECES_MAX` pieces; the count of `slices` used.
@@ -196,7 +217,7 @@ mod tests {
         for payload in payloads {
             frame::append(&mut out, OpCode::Text, payload);
         }
-        Rc::new(out)
+        Rc::new(Buffer::new(out, &Meter::unlimited()))
     }
 
     fn wire(outbound: &Outbound) -> Vec<u8> {
@@ -210,7 +231,7 @@ mod tests {
         let mut outbound = Outbound::default();
         let batch = frames(&[b"ab", b"cd", b"ef"]);
         outbound.push(&batch, 4, 12, 1, 100).unwrap();
-        outbound.push_own(frames(&[b"x"]).to_vec(), 0);
+        outbound.push_own(frames(&[b"x"]).to_vec(), 0, &Meter::unlimited());
         let expected = [&batch[5..], &frames(&[b"x"])[..]].concat();
         for written in 0..expected.len() {
             assert_eq!(wire(&outbound), &expected[written..]);
@@ -264,8 +285,8 @@ mod tests {
         let mut outbound = Outbound::default();
         let mut out = frames(&[b"ab", b"cd"]).to_vec();
         frame::append(&mut out, OpCode::Pong, b"p");
-        outbound.push_own(out, 0);
-        outbound.push_own(frames(&[b"ef"]).to_vec(), 0);
+        outbound.push_own(out, 0, &Meter::unlimited());
+        outbound.push_own(frames(&[b"ef"]).to_vec(), 0, &Meter::unlimited());
         outbound.advance(5);
         let expected = [frames(&[b"cd"]).to_vec(), frames(&[b"ef"]).to_vec()];
         assert_eq!(outbound.unwritten_messages(), expected);

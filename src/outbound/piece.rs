@@ -71,7 +71,7 @@ impl Piece {
     /// The same in a buffer of its own.
     pub(super) fn alone(&self) -> Self {
         let start = self.frame_start();
-        let copy = self.buffer[start..self.end].to_vec();
+        let copy = self.buffer.copy(start..self.end);
         let (at, end) = (self.at - start, copy.len());
         Self { buffer: Rc::new(copy), start: 0, at, end, content: self.content }
     }

@@ -116,8 +116,17 @@ fn publish(shard: &Rc<Shard>, post: Post) {
 fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
     let table = &mut *home.table.borrow_mut();
     let Post { pattern, topic, kind, body, .. } = post;
+    if table.is_short_of_memory() {
+        return Err(Refusal::memory_full());
+    }
     let outcome = table.broker.post(*pattern, topic, *kind, body);
     table.poke();
+    if let Ok(Err(no_room)) = outcome
+        && no_room.is_memory()
+    {
+        // waiting would hold what there is too little of
+        return Err(Refusal::memory_full());
+    }
     outcome.map_err(|_| {
         table.counters().topics_full.add(1);
         Refusal::topics_full()

@@ -186,9 +186,11 @@ async fn posts_that_wait_are_given_up_when_their_clients_reset() {
     const POSTS: u64 = 50;
     let server = TestServer::limited(|limits| limits.backlog_messages_max = 1);
     let posts = waiting_posts(&server, POSTS).await;
+    let held = server.count(|c| &c.memory_bytes);
     posts.into_iter().for_each(Wire::reset);
     server.until(|c| &c.publisher_hangups, POSTS).await;
-    // none of them is an answer that nobody hears
+    // their bodies are given back, and none of them is an answer that nobody hears
+    server.until(|c| &c.memory_bytes, held - 4 * POSTS).await;
     assert_eq!(server.count(|c| &c.backlog_full), 0);
     assert_eq!(server.count(|c| &c.refusals), 0);
     // they left the row as well: who comes now is next

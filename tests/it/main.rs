@@ -20,6 +20,7 @@ mod heads;
 mod joining;
 mod keepalive;
 mod many_topics;
+mod memory;
 mod messages;
 mod model;
 mod pieces;

@@ -12,6 +12,7 @@ const RANKS: [&[&str]; 8] = [
         "slack",
         "limits",
         "metrics",
+        "memory",
         "close",
         "refusal",
         "config",

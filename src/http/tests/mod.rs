@@ -21,6 +21,7 @@ use crate::broker::{Kind, Role};
 use crate::config::{Listen, Mode};
 use crate::handover::{Arrival, Inbox, Router, Shutdown};
 use crate::limits::{Budget, Limits};
+use crate::memory::Meter;
 use crate::metrics::Counters;
 use crate::refusal::Refusal;
 
@@ -85,10 +86,12 @@ impl House {
             let (counters, bodies, descriptors, shutdown) = parts;
             let mode = Mode::Production;
             let visits = Visits::default();
+            let meter = Meter::unlimited();
             #[rustfmt::skip]
             let door = Door {
                 router: RefCell::new(Some(router)),
-                limits, counters, bodies, descriptors, shutdown, mode, times, visits,
+                limits, counters, bodies, meter, descriptors,
+                shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();

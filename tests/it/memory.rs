@@ -1,0 +1,193 @@
+//! `--memory-max`: when it is nearly used up, the farthest behind are shed, newcomers are refused,
+//! and what is counted does not pass it.
+
+use mercury::limits::Limits;
+use mercury::slow_consumer::{Policy, SlowConsumer};
+use tokio::task::JoinSet;
+
+use crate::frames::{BINARY, Line, PING, PONG, TEXT, frame, head, numbered};
+use crate::process::Process;
+use crate::server::TestServer;
+use crate::slow_consumers::{numbers, publish};
+
+const MIB: usize = 1024 * 1024;
+/// What the broker of these tests may hold.
+const MEMORY_BYTES: usize = 20 * MIB;
+/// Payload of the messages that fill it.
+const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// One shard and one acceptor that may hold little, and receivers that may be far behind.
+fn scarce() -> TestServer {
+    TestServer::with(|config| {
+        config.shards = std::num::NonZeroUsize::MIN;
+        little(&mut config.limits);
+    })
+}
+
+fn little(limits: &mut Limits) {
+    limits.body_bytes_max = 4 * MIB;
+    limits.memory_bytes_max = MEMORY_BYTES;
+    limits.outbound_bytes_max = 1 << 30;
+    limits.backlog_bytes_max = 1 << 30;
+    limits.backlogs_bytes_max = 1 << 30;
+}
+
+#[tokio::test]
+async fn the_farthest_behind_is_shed_first() {
+    let server = scarce();
+    let mut sender = Line::open(&server, "/pub/a").await;
+    let mut reader = Line::open(&server, "/sub/a").await;
+    let mut far = Line::narrow(&server, "/sub/a").await;
+    let sent = publish(&mut sender, &mut reader, 0, |next| next < 100).await;
+    // it begins to lag when the other is far behind already
+    let mut near = Line::narrow(&server, "/sub/a").await;
+    let mut most = 0;
+    let mut next = sent;
+    while server.count(|c| &c.memory_sheds) == 0 {
+        most = most.max(server.count(|c| &c.memory_bytes));
+        next = publish(&mut sender, &mut reader, next, |at| at <= next).await;
+    }
+    assert!(most <= MEMORY_BYTES as u64, "{most} bytes");
+    let (messages, (code, reason)) = far.rest().await;
+    let expected = "slow consumer: the broker is short of memory (--memory-max)";
+    assert_eq!((code, &*reason), (1013, expected));
+    assert_eq!(numbers(&messages), (0..messages.len()).collect::<Vec<_>>());
+    assert_eq!(server.count(|c| &c.memory_sheds), 1);
+    // the other one gets all that is its own
+    for expected in sent..next {
+        assert_eq!(near.number().await, expected);
+    }
+    near.quiet().await;
+    reader.quiet().await;
+    assert_eq!(server.count(|c| &c.memory_full), 0);
+    drop(far);
+    server.until(|c| &c.connections, 3).await;
+    server.until(|c| &c.memory_bytes, 0).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_messages_are_dropped_from_is_shed_and_stays() {
+    let server = TestServer::with(|config| {
+        config.shards = std::num::NonZeroUsize::MIN;
+        little(&mut config.limits);
+        let policy = Policy::DropOldest;
+        config.limits.slow_consumer = SlowConsumer { bus: policy, pubsub: policy };
+    });
+    let mut sender = Line::open(&server, "/pub/a").await;
+    let mut reader = Line::open(&server, "/sub/a").await;
+    let mut laggard = Line::narrow(&server, "/sub/a").await;
+    let shed = |_| server.count(|c| &c.memory_sheds) == 0;
+    let sent = publish(&mut sender, &mut reader, 0, shed).await;
+    laggard.send(frame(PING, "here")).await;
+    let mut came = 0;
+    while laggard.next().await.0 != PONG {
+        came += 1;
+    }
+    assert_eq!(came + server.count(|c| &c.slow_pubsub_dropped_oldest), sent as u64);
+    publish(&mut sender, &mut reader, sent, |next| next < sent + 1).await;
+    assert_eq!(laggard.number().await, sent);
+    server.until(|c| &c.memory_bytes, 0).await;
+}
+
+/// Fills the memory with jobs that nobody pulls and nobody could shed; the pusher waits then.
+async fn fill(server: &TestServer) -> (Line, usize) {
+    let mut full = Line::open(server, "/push/full").await;
+    let mut jobs = 0;
+    while server.count(|c| &c.publisher_waits) == 0 {
+        full.send(numbered(jobs, MESSAGE_BYTES)).await;
+        jobs += 1;
+        // it is read, or not read any more
+        while server.count(|c| &c.messages_in) < jobs as u64
+            && server.count(|c| &c.publisher_waits) == 0
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+    (full, jobs)
+}
+
+#[tokio::test]
+async fn newcomers_and_posts_are_refused_and_nothing_accepted_is_lost() {
+    let server = scarce();
+    let mut sender = Line::open(&server, "/pub/a").await;
+    let mut reader = Line::open(&server, "/sub/a").await;
+    let (mut pusher, jobs) = fill(&server).await;
+    assert!(server.count(|c| &c.memory_bytes) <= MEMORY_BYTES as u64);
+    let sentence = "as much waits to be sent as --memory-max allows\n";
+    assert_eq!(server.refusal("/sub/b").await, (503, sentence.to_owned()));
+    assert_eq!(server.post("/push/other", "job").await, (503, sentence.to_owned()));
+    assert_eq!(server.post("/pub/a", "x").await, (503, sentence.to_owned()));
+    let answer = server.exchange(
+        "POST /bus/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: application/json\r\n\
+         Content-Length: 1\r\n\r\nx",
+    );
+    let answer = answer.await;
+    assert!(answer.contains("\r\nretry-after: "), "{answer}");
+    assert!(answer.contains("{\"code\":\"memory-full\","), "{answer}");
+    assert_eq!(server.count(|c| &c.memory_full), 4);
+    // who would publish waits, and is read again when there is room
+    sender.send(frame(TEXT, "later")).await;
+    server.until(|c| &c.publisher_waits, 2).await;
+    // a puller is let in: it makes room
+    let mut puller = Line::open(&server, "/pull/full").await;
+    for expected in 0..jobs {
+        assert_eq!(puller.number().await, expected);
+    }
+    assert_eq!(reader.text().await, "later");
+    assert_eq!(server.post("/push/full", "more").await.0, 200);
+    assert_eq!(puller.text().await, "more");
+    pusher.quiet().await;
+    server.until(|c| &c.memory_bytes, 0).await;
+    Line::open(&server, "/sub/b").await.quiet().await;
+}
+
+#[tokio::test]
+async fn messages_that_do_not_end_make_room_for_those_that_do() {
+    const UNFINISHED: usize = 200;
+    const KEPT: usize = 200 * 1024;
+    let server = scarce();
+    let mut sender = Line::open(&server, "/pub/a").await;
+    let mut reader = Line::open(&server, "/sub/a").await;
+    let mut unfinished = vec![];
+    for _ in 0..UNFINISHED {
+        unfinished.push(Line::open(&server, "/pub/b").await);
+    }
+    for (number, line) in unfinished.iter_mut().enumerate() {
+        // half of them a frame that is not whole, half a fragment that is
+        let (first, missing) = if number % 2 == 0 { (BINARY, 1) } else { (BINARY & 0x7f, 0) };
+        let mut begun = head(first, KEPT);
+        begun.resize(begun.len() + KEPT - missing, 0);
+        line.send(begun).await;
+        sender.send(numbered(number, 8)).await;
+        assert_eq!(reader.number().await, number);
+        assert!(server.count(|c| &c.memory_bytes) <= MEMORY_BYTES as u64);
+    }
+    let shed = server.count(|c| &c.memory_sheds);
+    assert!(shed >= UNFINISHED as u64 / 4, "{shed}");
+    let mut closing = JoinSet::new();
+    for mut line in unfinished {
+        closing.spawn(async move { line.closed().await });
+    }
+    for _ in 0..shed {
+        let (code, reason) = closing.join_next().await.unwrap().unwrap();
+        let expected = "message cut short: the broker is short of memory (--memory-max)";
+        assert_eq!((code, &*reason), (1013, expected));
+    }
+    // the others are still in the middle of their messages
+    closing.shutdown().await;
+    server.until(|c| &c.connections, 2).await;
+    server.until(|c| &c.memory_bytes, 0).await;
+}
+
+#[tokio::test]
+async fn the_start_says_what_there_is_and_what_the_limits_add_up_to() {
+    let flags = ["--memory-max", "100MiB", "--clients", "100", "--shards", "1"];
+    let broker = Process::broker(&flags).await;
+    let line = broker.start.last().unwrap();
+    // 100 of 4.75 MiB, 256 MiB of bodies, 256 MiB of jobs and 625 MiB of their places
+    assert!(line.contains(" memory_max=100MiB worst_case=1.6GiB"), "{line}");
+    let ended = Process::run(&["broker", "--memory-max", "32MiB", "--shards", "2"], &[]).await;
+    let expected = "mercury: --memory-max is 33,554,432, less than 46,137,344, which is twice the \
+                    larger of --max-message and --max-body, and 4 MiB for each thread";
+    assert_eq!((ended.status, &*ended.lines[0]), (Some(2), expected));
+}

@@ -2,7 +2,7 @@
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
 //! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
-//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `slow_consumer`, `slack`,
+//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `rate`, `slow_consumer`, `slack`,
 //! `limits`, `memory`, `metrics`, `config`. The picture and the reasons are in
 //! `docs/architecture.md`.
 
@@ -19,6 +19,7 @@ pub mod limits;
 pub mod memory;
 pub mod metrics;
 pub mod outbound;
+pub mod rate;
 pub mod refusal;
 pub mod server;
 mod shard;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::grouped::Grouped;
+use crate::rate::Rate;
 use crate::slow_consumer::SlowConsumer;
 
 const KIB: usize = 1024;
@@ -162,6 +163,10 @@ pub const SOCKET_SEND_BYTES: usize = 256 * KIB;
 /// Raised where `--write-timeout` is longer, and to `--pull-pong-timeout` for pullers.
 pub const SOCKET_DEAD_AFTER: Duration = Duration::from_secs(30);
 
+/// New connections that are told at the same time why they may not come in, each for up to
+/// [`LINGER_MAX`]; more are reset without a word. Their descriptors are not those of clients.
+pub const TURNED_AWAY_MAX: usize = 64;
+
 /// Seconds named in a `Retry-After`.
 pub const RETRY_AFTER_SECONDS: u32 = 5;
 /// Acceptors: one for this many shards, at least one.
@@ -195,6 +200,10 @@ pub struct Limits {
     pub topics_max: usize,
     /// `--clients`: WebSocket connections at once; `None` is as many as there are descriptors.
     pub connections_max: Option<usize>,
+    /// `--connections-per-ip`: TCP connections of one client address at once; `None` is no limit.
+    pub address_connections_max: Option<usize>,
+    /// `--accept-rate`: new TCP connections of all clients; `None` is no limit.
+    pub accept_rate_max: Option<Rate>,
     /// `--max-outbound`: bytes behind what is being written to one receiver.
     pub outbound_bytes_max: usize,
     /// `--slow-consumer`: what is done over `--max-outbound`.
@@ -233,6 +242,8 @@ impl Default for Limits {
             topic_bytes_max: TOPIC_BYTES_MAX,
             topics_max: TOPICS_MAX,
             connections_max: None,
+            address_connections_max: None,
+            accept_rate_max: None,
             outbound_bytes_max: OUTBOUND_BYTES_MAX,
             slow_consumer: SlowConsumer::default(),
             write_stall_max: WRITE_STALL_MAX,

@@ -145,6 +145,12 @@ counters! {
     topics_full,
     /// Handshakes refused since `--clients` was used up: 503.
     connections_full,
+    /// Connections refused since their address has `--connections-per-ip` of them: 429.
+    address_full,
+    /// Connections refused since they came faster than `--accept-rate`: 503.
+    accept_rate,
+    /// Connections refused without a word, since too many were being told why.
+    refusals_unsaid,
     /// Arrivals and messages refused since a shard's inbox was full: 503.
     inbox_full,
     /// POSTs that waited in vain for room in a backlog: 503.

@@ -1,10 +1,11 @@
 //! A request turned down: status, stable code, one sentence.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use crate::grouped::Grouped;
 use crate::limits::RETRY_AFTER_SECONDS;
+use crate::rate::Rate;
 
 /// Why a request gets a 4xx or 5xx. Rendered by the door, or by a shard that refuses a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,22 @@ impl Refusal {
         Self::new(503, "connections-full", message)
     }
 
+    /// `--connections-per-ip` is used up by one client; `block` names its addresses.
+    #[must_use]
+    pub fn address_full(block: impl Display, max: usize) -> Self {
+        let max = Grouped(max);
+        let message =
+            format!("{block} has as many open connections as --connections-per-ip allows, {max}");
+        Self::new(429, "address-full", message)
+    }
+
+    /// Connections come faster than `--accept-rate`.
+    #[must_use]
+    pub fn accept_rate(max: Rate) -> Self {
+        let message = format!("new connections come faster than --accept-rate allows, {max}");
+        Self::new(503, "accept-rate", message)
+    }
+
     /// `--max-topics` is used up.
     #[must_use]
     pub const fn topics_full() -> Self {
@@ -54,7 +71,7 @@ impl Refusal {
     /// Whether the same request may succeed a little later.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        self.status == 503
+        matches!(self.status, 429 | 503)
     }
 
     /// The body, one line: text, or JSON for who asked for it.

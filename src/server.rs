@@ -15,9 +15,11 @@ use tokio::sync::oneshot;
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{Config, Listen};
-use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown};
+use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown, Turnstile};
 use crate::http::{self, Door, Times, Visits};
-use crate::limits::{Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError};
+use crate::limits::{
+    Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError, TURNED_AWAY_MAX,
+};
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
@@ -91,6 +93,7 @@ struct Ground {
     bounds: Bounds,
     bodies: Arc<Budget>,
     descriptors: Arc<Budget>,
+    turnstile: Arc<Turnstile>,
     /// The first thread that cannot start says so here, the others that they did.
     ready: mpsc::Sender<Result<(), StartError>>,
 }
@@ -123,6 +126,7 @@ impl Server {
             bounds: Bounds::new(&config.limits, Arc::new(Counters::default())),
             bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
             descriptors: Arc::new(Budget::new(descriptors)),
+            turnstile: Arc::new(Turnstile::new(&config.limits)),
             ready,
         };
         // from here on an early return drains what was started
@@ -277,6 +281,7 @@ fn start_acceptors(
             counters,
             bodies: Arc::clone(&ground.bodies),
             descriptors: Arc::clone(&ground.descriptors),
+            turnstile: Arc::clone(&ground.turnstile),
             shutdown: ground.shutdown.clone(),
             mode: config.mode,
             times: Times::default(),
@@ -334,7 +339,9 @@ fn reserved(config: &Config) -> usize {
     let acceptors = config.acceptors.get();
     let threads = config.shards.get() + acceptors;
     let own = DESCRIPTORS_PER_THREAD * threads + acceptors * config.listen.len();
-    DESCRIPTORS_RESERVED.max(own)
+    let limits = &config.limits;
+    let turns_away = limits.address_connections_max.is_some() || limits.accept_rate_max.is_some();
+    DESCRIPTORS_RESERVED.max(own) + if turns_away { TURNED_AWAY_MAX } else { 0 }
 }
 
 /// Raises the soft limit of descriptors to the hard one; what it is then.

@@ -9,7 +9,8 @@ use crate::limits::{Limits, SHARDS_PER_ACCEPTOR};
 
 /// What holds for all flags.
 const AFTER: &str = "\
-A SIZE is 256KiB, 1MB or a number of bytes; a DURATION is 25s, 1m30s or a number of seconds.
+A SIZE is 256KiB, 1MB or a number of bytes; a DURATION is 25s, 1m30s or a number of seconds;
+a RATE is 100/s, 6000/m, 10/h or a number a second.
 A flag beats its variables, the first variable beats the second, an empty variable is none.
 MERCURY_LISTEN and MOJO_LISTEN take several addresses between commas.";
 
@@ -43,6 +44,7 @@ fn default(flag: &str) -> Option<String> {
         "shards" => "the cores that may be used, cgroup quota included".to_owned(),
         "pin" => "auto".to_owned(),
         "acceptors" => format!("one for {SHARDS_PER_ACCEPTOR} shards, at least one"),
+        "connections-per-ip" | "accept-rate" => "no limit".to_owned(),
         "max-message" => size(limits.message_bytes_max),
         "max-body" => size(limits.body_bytes_max),
         "max-bodies" => size(limits.bodies_bytes_max),
@@ -85,7 +87,7 @@ mod tests {
             "[default: 256KiB] [env: MERCURY_MAX_MESSAGE, MOJO_MAX_WEBSOCKET_SIZE]",
             "[default: 4h] [env: MERCURY_INACTIVITY_TIMEOUT]",
             "Shards: --shards <N>",
-            "Limits: --max-message <SIZE>",
+            "Limits: --connections-per-ip <N>",
             "Timeouts: --write-timeout <DURATION>",
             "Logs: --log-format <FORMAT>",
         ] {

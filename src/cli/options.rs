@@ -87,6 +87,12 @@ pub(super) struct LimitOptions {
     /// WebSocket connections at once, 0 is no limit
     #[arg(short, long, help_heading = ORIGINAL, value_name = "N")]
     pub(super) clients: Option<String>,
+    /// TCP connections of one client at once, an IPv4 address or an IPv6 /64, 0 is no limit
+    #[arg(long, value_name = "N")]
+    pub(super) connections_per_ip: Option<String>,
+    /// New TCP connections of all clients: 100/s, 6000/m or a number a second, 0 is no limit
+    #[arg(long, value_name = "RATE")]
+    pub(super) accept_rate: Option<String>,
     /// Payload of one WebSocket message
     #[arg(long, value_name = "SIZE")]
     pub(super) max_message: Option<String>,

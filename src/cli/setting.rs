@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cli::Exit;
 use crate::config::Size;
+use crate::rate::Rate;
 
 /// More is a slip of the keyboard, and would overflow a deadline.
 const DURATION_MAX: Duration = Duration::from_hours(365 * 24);
@@ -38,6 +39,11 @@ impl Setting {
     /// A number up to `most`, 0 is no limit.
     pub(super) fn count_or_unlimited(&self, most: usize) -> Result<Option<usize>, Exit> {
         self.number(most).map(|number| Some(number).filter(|number| *number > 0))
+    }
+
+    /// A number in a time; 0 is no limit.
+    pub(super) fn rate_or_unlimited(&self) -> Result<Option<Rate>, Exit> {
+        Rate::parse(&self.text).map_err(|error| self.wrong(error))
     }
 
     /// A size from 1 byte to `most`.

@@ -104,10 +104,14 @@ impl Sources<'_> {
         let size = |setting: &Setting| setting.size(SIZE_MAX);
         let topic = |setting: &Setting| setting.size(TOPIC_MAX);
         let count = |setting: &Setting| setting.count(COUNT_MAX).map(NonZeroUsize::get);
-        let clients = |setting: &Setting| setting.count_or_unlimited(COUNT_MAX);
+        let or_unlimited = |setting: &Setting| setting.count_or_unlimited(COUNT_MAX);
         let jobs = &mut limits.backlog_messages_max;
         self.set("max-backlog-messages", options.max_backlog_messages, count, jobs)?;
-        self.set("clients", options.clients, clients, &mut limits.connections_max)?;
+        self.set("clients", options.clients, or_unlimited, &mut limits.connections_max)?;
+        let per_ip = &mut limits.address_connections_max;
+        self.set("connections-per-ip", options.connections_per_ip, or_unlimited, per_ip)?;
+        let rate = Setting::rate_or_unlimited;
+        self.set("accept-rate", options.accept_rate, rate, &mut limits.accept_rate_max)?;
         self.set("max-message", options.max_message, size, &mut limits.message_bytes_max)?;
         self.set("max-body", options.max_body, size, &mut limits.body_bytes_max)?;
         limits.make_room();

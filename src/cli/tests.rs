@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, cores, memory};
 use crate::limits::Limits;
+use crate::rate::Rate;
 use crate::slow_consumer::{Policy, SlowConsumer};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -54,7 +55,8 @@ fn nothing_set_means_the_defaults() {
 fn every_flag_reaches_its_setting() {
     let flags = "-l http://*:1 --listen http://[::1]:2 -m production -b 128 -c 10 -i 90 -p \
         --shards 9 --pin 0-1 --max-message 1 --max-body 2 --max-bodies 3KB --max-topic 4 \
-        --max-topics 5 --max-outbound 6KiB --max-batch 7 --max-backlog 8 --max-backlog-messages 9 \
+        --max-topics 5 --connections-per-ip 11 --accept-rate 6000/m \
+        --max-outbound 6KiB --max-batch 7 --max-backlog 8 --max-backlog-messages 9 \
         --max-backlogs 10 --write-timeout 1s --ping-interval 1m30s --pong-timeout 0.5 \
         --pull-pong-timeout 1h --drain-timeout 0 --slow-consumer drop-oldest \
         --slow-consumer bus=close --memory-max 100MiB --log-format json --log-level debug";
@@ -72,6 +74,8 @@ fn every_flag_reaches_its_setting() {
         topic_bytes_max: 4,
         topics_max: 5,
         connections_max: Some(10),
+        address_connections_max: Some(11),
+        accept_rate_max: Rate::parse("6000/m").unwrap(),
         outbound_bytes_max: 6144,
         memory_bytes_max: 100 << 20,
         slow_consumer: SlowConsumer { bus: Policy::Close, pubsub: Policy::DropOldest },
@@ -95,7 +99,7 @@ fn every_flag_has_its_variable() {
     command.build();
     let subcommand = command.find_subcommand("broker").unwrap();
     let flags: Vec<_> = subcommand.get_arguments().filter_map(clap::Arg::get_long).collect();
-    assert_eq!(flags.len(), 29, "28 settings and --help: {flags:?}");
+    assert_eq!(flags.len(), 31, "30 settings and --help: {flags:?}");
     for flag in flags.into_iter().filter(|flag| *flag != "help") {
         let ours = environment::variables(flag).remove(0);
         let Err(exit) = broker("", &[(ours.as_str(), "?")]) else {
@@ -108,8 +112,11 @@ fn every_flag_has_its_variable() {
 
 #[test]
 fn zero_is_no_limit_where_that_makes_sense() {
-    let limits = config("-c 0 -i 0 --ping-interval 0s", &[]).limits;
+    let flags = "-c 0 -i 0 --ping-interval 0s --connections-per-ip 0 --accept-rate 0";
+    let limits = config(flags, &[]).limits;
     assert_eq!(limits.connections_max, None);
+    assert_eq!(limits.address_connections_max, None);
+    assert_eq!(limits.accept_rate_max, None);
     assert_eq!(limits.inactivity_max, None);
     assert_eq!(limits.ping_interval, None);
 }
@@ -219,6 +226,8 @@ fn a_wrong_flag_ends_with_one_line_and_status_2() {
             "--max-outbound is 4,194,304, less than 6,291,456, which is twice \
           --max-message",
         ),
+        ("--connections-per-ip -1", "--connections-per-ip: '-1' is not a whole number"),
+        ("--accept-rate 5/x", "--accept-rate: '5/x' is not a rate like 100/s, 6000/m or 100"),
         ("--write-timeout 0", "--write-timeout: '0' is too short, 0 is not endless here"),
         ("--pong-timeout 0ms", "--pong-timeout: '0ms' is too short, 0 is not endless here"),
         ("--log-format xml", "--log-format: 'xml' is not text or json"),

@@ -3,9 +3,11 @@
 //! An acceptor sends an [`Arrival`] to the inbox of a topic's home shard: a crossbeam channel,
 //! bounded in entries and in bytes, with a flag that says whether the shard must be woken.
 
+mod addresses;
 mod clock;
 mod inbox;
 mod shutdown;
+mod turnstile;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -13,9 +15,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+pub(crate) use self::addresses::Place;
 pub(crate) use self::clock::{Clock, Pendulum};
 pub(crate) use self::inbox::{Inbox, InboxFull, Router};
 pub(crate) use self::shutdown::Shutdown;
+pub(crate) use self::turnstile::Turnstile;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern, Role};
 use crate::limits::Budget;
@@ -79,17 +83,26 @@ impl Arrival {
 
 /// One of the descriptors that clients may use; given back when dropped, on whatever thread.
 #[derive(Debug)]
-pub(crate) struct Descriptor(Arc<Budget>);
+pub(crate) struct Descriptor {
+    budget: Arc<Budget>,
+    /// What its connection counts for its address; apart, since most brokers do not count them.
+    place: Option<Box<Place>>,
+}
 
 impl Descriptor {
     /// Takes one, if there is one left.
     pub(crate) fn take(budget: &Arc<Budget>) -> Option<Self> {
-        budget.take(1).then(|| Self(Arc::clone(budget)))
+        budget.take(1).then(|| Self { budget: Arc::clone(budget), place: None })
+    }
+
+    /// Gives the connection's place back with it.
+    pub(crate) fn keep(&mut self, place: Option<Place>) {
+        self.place = place.map(Box::new);
     }
 }
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        self.0.give(1);
+        self.budget.give(1);
     }
 }

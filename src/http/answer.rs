@@ -54,6 +54,8 @@ impl Denial {
             "bodies-full" => &counters.bodies_full,
             "body-stalled" => &counters.body_stalls,
             "memory-full" => &counters.memory_full,
+            "address-full" => &counters.address_full,
+            "accept-rate" => &counters.accept_rate,
             "inbox-full" => &counters.inbox_full,
             _ => return,
         };

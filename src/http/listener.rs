@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::Door;
+use super::rebuff::rebuff;
 use super::visit::visit;
 use crate::config::Listen;
 use crate::handover::Descriptor;
@@ -75,7 +76,15 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
         match accepted {
             Ok((socket, peer)) => {
                 door.counters.accepted.add(1);
-                let Some(descriptor) = descriptor(&door).await else { return };
+                let place = match door.turnstile.pass(peer.ip()) {
+                    Ok(place) => place,
+                    Err(refusal) => {
+                        rebuff(&door, socket, refusal);
+                        continue;
+                    }
+                };
+                let Some(mut descriptor) = descriptor(&door).await else { return };
+                descriptor.keep(place);
                 if tune(&socket, &door.limits).is_err() {
                     door.counters.accept_errors.add(1);
                     continue;
@@ -120,7 +129,7 @@ async fn pause(door: &Door) {
 }
 
 /// What a future yields, unless the drain begins first.
-async fn until_drain<T>(door: &Door, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn until_drain<T>(door: &Door, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         () = door.shutdown.begun() => None,

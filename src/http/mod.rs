@@ -10,6 +10,7 @@ mod head;
 mod listener;
 mod porter;
 mod publish;
+mod rebuff;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ pub(crate) use self::listener::bind;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
 use crate::config::Mode;
-use crate::handover::{Arrival, InboxFull, Router, Shutdown};
+use crate::handover::{Arrival, InboxFull, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
     Limits,
@@ -53,6 +54,8 @@ pub(crate) struct Door {
     pub(crate) meter: Arc<Meter>,
     /// The descriptors that clients may use, shared by all acceptors and shards.
     pub(crate) descriptors: Arc<Budget>,
+    /// What new connections have to pass, shared by all acceptors.
+    pub(crate) turnstile: Arc<Turnstile>,
     /// Ends it all.
     pub(crate) shutdown: Shutdown,
     /// Whether `/` shows a page.

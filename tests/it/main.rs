@@ -40,4 +40,5 @@ mod socket;
 mod stopping;
 mod tiny_floods;
 mod topics;
+mod turnstile;
 mod wire;

@@ -1,7 +1,7 @@
 //! A WebSocket by hand: cheap enough for ten thousand, and rude where a library is polite.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,7 +50,16 @@ impl Socket {
         Self { stream, buffer: BytesMut::new() }.upgrade(path).await
     }
 
-    async fn upgrade(mut self, path: &str) -> Self {
+    /// A TCP connection to 127.0.0.1 from any address of this host; the broker may reset it.
+    pub(crate) async fn open_from(address: Ipv4Addr, port: u16) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((address, 0).into())?;
+        let stream = socket.connect(([127, 0, 0, 1], port).into()).await?;
+        Ok(Self { stream, buffer: BytesMut::new() })
+    }
+
+    /// Makes this connection a WebSocket; it is a member when this returns.
+    pub(crate) async fn upgrade(mut self, path: &str) -> Self {
         self.write(upgrade(path)).await.unwrap();
         let (status, _) = self.answer().await.expect("an answer");
         assert_eq!(status, 101, "{path}");

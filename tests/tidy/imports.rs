@@ -9,6 +9,7 @@ const RANKS: [&[&str]; 8] = [
     &[
         "grouped",
         "slow_consumer",
+        "rate",
         "slack",
         "limits",
         "metrics",
@@ -28,11 +29,12 @@ const RANKS: [&[&str]; 8] = [
 ];
 
 /// What crosses threads, and the files that may name it.
-const THREADS: [(&str, &[&str]); 9] = [
+const THREADS: [(&str, &[&str]); 10] = [
     ("crossbeam_channel", &["src/handover/"]),
     ("AtomicBool", &["src/handover/"]),
     ("AtomicUsize", &["src/handover/", "src/limits.rs"]),
-    ("AtomicU64", &["src/metrics.rs"]),
+    ("AtomicU64", &["src/handover/", "src/metrics.rs"]),
+    ("papaya", &["src/handover/"]),
     // starts threads and hears of their end
     ("mpsc", &["src/server.rs"]),
     // the answer to a POST comes back to the door

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use super::{Door, Times, Visits, bind, serve};
 use crate::broker::{Kind, Role};
 use crate::config::{Listen, Mode};
-use crate::handover::{Arrival, Inbox, Router, Shutdown};
+use crate::handover::{Arrival, Inbox, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -87,10 +87,11 @@ impl House {
             let mode = Mode::Production;
             let visits = Visits::default();
             let meter = Meter::unlimited();
+            let turnstile = Arc::new(Turnstile::new(&limits));
             #[rustfmt::skip]
             let door = Door {
                 router: RefCell::new(Some(router)),
-                limits, counters, bodies, meter, descriptors,
+                limits, counters, bodies, meter, descriptors, turnstile,
                 shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();

@@ -3,7 +3,7 @@
 //! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
 //! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
 //! and at the bottom `frame`, `close`, `refusal`, `grouped`, `rate`, `slow_consumer`, `slack`,
-//! `limits`, `memory`, `metrics`, `config`. The picture and the reasons are in
+//! `limits`, `memory`, `metrics`, `config`, `faults`. The picture and the reasons are in
 //! `docs/architecture.md`.
 
 pub mod broker;
@@ -11,6 +11,7 @@ pub mod cli;
 pub mod close;
 pub mod config;
 mod connection;
+mod faults;
 pub mod frame;
 pub mod grouped;
 mod handover;

@@ -34,6 +34,7 @@ use self::room::{Place, has_memory};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 use self::waiting::Waiting;
+use crate::faults;
 pub use crate::frame::Kind;
 use crate::limits::MEMORY_LEASE_BYTES;
 use crate::outbound::Batch;
@@ -273,6 +274,7 @@ impl Broker {
                     return;
                 }
             }
+            faults::pass(faults::Place::Broker);
             broker.bounds.counters.messages_in.add(1);
             broker.bounds.counters.bytes_in.add(payload.len() as u64);
         });

@@ -12,6 +12,7 @@ use super::shed::NO_MEMORY;
 use super::table::Table;
 use super::writer::Ending;
 use crate::broker::{MemberId, NoRoom};
+use crate::faults;
 use crate::frame::decoder::{Decoder, Event, Progress};
 use crate::frame::{self, Breach, OpCode};
 use crate::limits::{FRAMES_PER_TURN_MAX, PONGS_PENDING_MAX, POST_WAIT_MAX, SCRATCH_BYTES};
@@ -228,6 +229,8 @@ impl Reader {
             self.frames_left -= 1;
             match self.decoder.take(&head, &mut bytes[at..]) {
                 Ok(Event::Message(kind, payload)) => {
+                    faults::heed(&payload);
+                    faults::pass(faults::Place::Connection);
                     if accepts {
                         table.broker.publish(id, kind, &payload);
                     } else {

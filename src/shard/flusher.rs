@@ -6,12 +6,14 @@ use std::rc::Rc;
 use tokio::task::yield_now;
 
 use crate::connection::Home;
+use crate::faults;
 use crate::limits::{FLUSH_LARGE_WRITES, WRITES_PER_TURN_MAX};
 
 /// Runs for as long as its shard.
 pub(super) async fn run(home: Rc<Home>) {
     loop {
         poll_fn(|cx| home.table.borrow_mut().poll_jobs(cx)).await;
+        faults::pass(faults::Place::Flusher);
         if home.table.borrow().broker.has_writes(FLUSH_LARGE_WRITES) {
             // a large flush takes long: what has arrived by now should be part of it
             yield_now().await;

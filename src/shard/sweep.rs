@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use super::Shard;
+use crate::faults;
 use crate::limits::{Limits, SWEEP_INTERVAL_MAX, SWEEP_TURN_MAX};
 
 /// Shortest time between two sweeps, however short the timeouts are.
@@ -20,6 +21,7 @@ pub(super) async fn run(shard: Rc<Shard>) {
     let (mut last, mut now) = (shard.clock.now(), 0);
     loop {
         let tick = shard.clock.tick().await;
+        faults::pass(faults::Place::Sweep);
         now += (tick - last).min(STEP_MAX);
         last = tick;
         let mut next = Some(0);

@@ -23,6 +23,7 @@ mod many_topics;
 mod memory;
 mod messages;
 mod model;
+mod panics;
 mod pieces;
 mod pongs;
 mod posts;

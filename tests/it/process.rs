@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::{fs, thread};
 
@@ -27,6 +28,8 @@ pub(crate) struct Process {
 pub(crate) struct Ended {
     /// Its exit status; `None` when a signal killed it.
     pub(crate) status: Option<i32>,
+    /// The signal that killed it.
+    pub(crate) signal: Option<i32>,
     /// What it wrote to standard error and nobody read before.
     pub(crate) lines: Vec<String>,
     /// What it wrote to standard output.
@@ -126,7 +129,7 @@ impl Process {
         let status = self.child.wait().unwrap();
         let mut output = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
-        Ended { status: status.code(), lines, output }
+        Ended { status: status.code(), signal: status.signal(), lines, output }
     }
 
     /// Asks it to stop and waits for its end.

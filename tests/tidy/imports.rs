@@ -18,6 +18,7 @@ const RANKS: [&[&str]; 8] = [
         "refusal",
         "config",
         "frame",
+        "faults",
     ],
     &["outbound"],
     &["broker"],

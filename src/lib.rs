@@ -27,3 +27,6 @@ mod shard;
 mod slack;
 pub mod slow_consumer;
 pub mod telemetry;
+
+#[cfg(feature = "fuzz")]
+pub use http::fuzz;

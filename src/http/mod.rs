@@ -6,6 +6,8 @@
 mod alarm;
 mod answer;
 mod framing;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod head;
 mod listener;
 mod porter;

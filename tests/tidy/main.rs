@@ -57,6 +57,7 @@ fn the_top_level_shows_what_it_should() {
     let paths: Vec<_> = sources.iter().map(|source| source.path.as_str()).collect();
     expect_none("the visible top level", &shape::top_level(&paths));
     expect_none("benches", &shape::benches(&paths, &read("Cargo.toml")));
+    expect_none("fuzz targets", &shape::fuzz_targets(&paths, &read("tests/fuzz/Cargo.toml")));
 }
 
 #[test]

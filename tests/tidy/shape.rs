@@ -112,19 +112,40 @@ pub(crate) fn top_level(paths: &[&str]) -> Vec<String> {
 
 /// A bench is named after the file that it measures, and cargo knows it.
 pub(crate) fn benches(paths: &[&str], manifest: &str) -> Vec<String> {
+    let entry = |name: &str| format!("[[bench]]\nname = \"{name}\"\nharness = false\n");
+    namesakes(paths, "benches/", manifest, entry)
+}
+
+/// A fuzz target is named after the file that it feeds, cargo knows it and runs it as no test.
+pub(crate) fn fuzz_targets(paths: &[&str], manifest: &str) -> Vec<String> {
+    let entry =
+        |name: &str| format!("[[bin]]\nname = \"{name}\"\npath = \"{name}.rs\"\ntest = false\n");
+    let targets: Vec<_> =
+        paths.iter().copied().filter(|path| *path != "tests/fuzz/lib.rs").collect();
+    namesakes(&targets, "tests/fuzz/", manifest, entry)
+}
+
+/// Each file in the folder has the name of a source file, and its entry in the manifest.
+fn namesakes(
+    paths: &[&str],
+    folder: &str,
+    manifest: &str,
+    entry: impl Fn(&str) -> String,
+) -> Vec<String> {
     let mut findings = vec![];
     for path in paths {
-        let Some(name) = path.strip_prefix("benches/").and_then(|path| path.strip_suffix(".rs"))
-        else {
+        let Some(name) = path.strip_prefix(folder).and_then(|path| path.strip_suffix(".rs")) else {
             continue;
         };
-        let measured = [format!("/{name}.rs"), format!("/{name}/mod.rs")];
-        let is_measured = |path: &&str| measured.iter().any(|end| path.ends_with(end));
-        if !paths.iter().filter(|path| path.starts_with("src/")).any(is_measured) {
+        let meant = [format!("/{name}.rs"), format!("/{name}/mod.rs")];
+        let is_meant = |path: &&str| meant.iter().any(|end| path.ends_with(end));
+        if !paths.iter().filter(|path| path.starts_with("src/")).any(is_meant) {
             findings.push(format!("{path}: there is no source file {name}"));
         }
-        if !manifest.contains(&format!("[[bench]]\nname = \"{name}\"\nharness = false\n")) {
-            findings.push(format!("Cargo.toml: no [[bench]] {name} with harness = false"));
+        let entry = entry(name);
+        if !manifest.contains(&entry) {
+            findings
+                .push(format!("{path}: its Cargo.toml does not say: {}", entry.replace('\n', " ")));
         }
     }
     findings
@@ -184,5 +205,14 @@ mod tests {
         assert_eq!(benches(&paths, manifest), [""; 0]);
         assert_eq!(benches(&paths, "").len(), 1);
         assert_eq!(benches(&paths[..1], manifest).len(), 1);
+    }
+
+    #[test]
+    fn a_fuzz_target_of_nothing_is_found() {
+        let manifest = "[[bin]]\nname = \"topic\"\npath = \"topic.rs\"\ntest = false\n";
+        let paths = ["src/broker/topic.rs", "tests/fuzz/topic.rs", "tests/fuzz/lib.rs"];
+        assert_eq!(fuzz_targets(&paths, manifest), [""; 0]);
+        assert_eq!(fuzz_targets(&paths, "").len(), 1);
+        assert_eq!(fuzz_targets(&paths[1..], manifest).len(), 1);
     }
 }

@@ -1,0 +1,146 @@
+//! One visit at a time for `tests/fuzz`: a door without a listener before it or a shard behind it.
+
+use std::cell::RefCell;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::task::yield_now;
+
+use super::visit::visit;
+use super::{Door, Times, Visits};
+use crate::broker::Role;
+use crate::broker::topic::Topic;
+use crate::config::Mode;
+use crate::handover::{Arrival, Descriptor, Inbox, Router, Shutdown, Turnstile};
+use crate::limits::{Budget, Limits};
+use crate::memory::Meter;
+use crate::metrics::Counters;
+
+/// Turns that a visit gets between two pieces of what its client sends.
+const TURNS_PER_PIECE: usize = 3;
+
+/// A door, and the inbox that it sends to.
+pub struct House {
+    runtime: LocalRuntime,
+    door: Rc<Door>,
+    inbox: Inbox,
+}
+
+/// What came of one HTTP connection.
+#[derive(Debug)]
+pub struct Visit {
+    /// All that the client was answered.
+    pub answers: Vec<u8>,
+    /// What crossed to a shard, in order.
+    pub crossed: Vec<Crossed>,
+}
+
+/// One thing that crossed to a shard.
+#[derive(Debug)]
+pub enum Crossed {
+    /// The body of a POST.
+    Post(Topic, Bytes),
+    /// A socket to be answered with a 101: its `Sec-WebSocket-Accept`, and the bytes that came
+    /// behind its handshake.
+    Socket(Role, Topic, String, Bytes),
+}
+
+impl House {
+    /// A house with these limits.
+    ///
+    /// # Panics
+    /// When the system has no more descriptors.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().build_local(LocalOptions::default());
+        let (router, mut inboxes) = Router::new(1);
+        let door = Door {
+            router: RefCell::new(Some(router)),
+            counters: Arc::new(Counters::default()),
+            bodies: Arc::new(Budget::new(limits.bodies_bytes_max)),
+            meter: Meter::unlimited(),
+            descriptors: Arc::new(Budget::new(1)),
+            turnstile: Arc::new(Turnstile::new(&limits)),
+            limits,
+            shutdown: Shutdown::new(1),
+            mode: Mode::Production,
+            times: Times::default(),
+            visits: Visits::default(),
+        };
+        let inbox = inboxes.pop().expect("one shard");
+        Self { runtime: runtime.expect("a runtime"), door: Rc::new(door), inbox }
+    }
+
+    /// A client that sends these pieces one after the other, then says that it is done.
+    ///
+    /// # Panics
+    /// When what the visit took is not given back.
+    pub fn visit<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Visit {
+        let mut crossed = vec![];
+        let answers = self.runtime.block_on(async {
+            let (client, socket) = UnixStream::pair().expect("a descriptor");
+            client.set_nonblocking(true).expect("a socket");
+            socket.set_nonblocking(true).expect("a socket");
+            let client = tokio::net::UnixStream::from_std(client).expect("a socket");
+            // to the door it is a socket like any other
+            let socket = TcpStream::from(OwnedFd::from(socket));
+            let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
+            let descriptor = Descriptor::take(&self.door.descriptors).expect("given back");
+            let peer = (Ipv4Addr::LOCALHOST, 1).into();
+            let visit = visit(Rc::clone(&self.door), socket, peer, descriptor);
+            tokio::select! {
+                ((), answers) = async { tokio::join!(visit, talk(client, pieces)) } => answers,
+                () = take_in(&self.inbox, &mut crossed) => unreachable!("it goes on"),
+            }
+        });
+        assert_eq!((self.door.bodies.used(), self.door.descriptors.used()), (0, 0));
+        Visit { answers, crossed }
+    }
+}
+
+/// The client's side; all that it was answered.
+async fn talk<'a>(
+    mut client: tokio::net::UnixStream,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Vec<u8> {
+    for piece in pieces {
+        if client.write_all(piece).await.is_err() {
+            break;
+        }
+        for _ in 0..TURNS_PER_PIECE {
+            yield_now().await;
+        }
+    }
+    let mut answers = vec![];
+    // the door may have hung up, with bytes of ours unread: what it said before is still there
+    drop(client.shutdown().await);
+    drop(client.read_to_end(&mut answers).await);
+    answers
+}
+
+/// The shard's side: takes every post, drops every socket.
+async fn take_in(inbox: &Inbox, crossed: &mut Vec<Crossed>) {
+    loop {
+        inbox.arrived().await;
+        while let Some(arrival) = inbox.next() {
+            crossed.push(match arrival {
+                Arrival::Message(post) => {
+                    drop(post.answer.send(Ok(())));
+                    Crossed::Post(post.topic, post.body)
+                }
+                Arrival::Connection(handshake) => {
+                    let handshake = *handshake;
+                    let accept = handshake.accept;
+                    Crossed::Socket(handshake.role, handshake.topic, accept, handshake.left_over)
+                }
+            });
+        }
+    }
+}

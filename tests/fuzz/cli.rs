@@ -1,0 +1,48 @@
+//! The command line and the environment: a checked configuration, or one line that says why not.
+//!
+//! A line of an input is an argument; one that starts with a capital is a variable, `NAME=value`.
+
+#![cfg_attr(feature = "libfuzzer", no_main)]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use mercury::cli::{Invocation, parse};
+use mercury::config::{Pin, Size};
+
+mercury_fuzz::target!(check);
+
+fn check(input: &[u8]) {
+    let lines = || input.split(|byte| *byte == b'\n');
+    let is_variable = |line: &&[u8]| line.first().is_some_and(u8::is_ascii_uppercase);
+    let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+    let variables: Vec<_> = lines().filter(is_variable).map(text).collect();
+    let arguments = lines().filter(|line| !is_variable(line));
+    let program = ["mercury", "broker"].map(OsString::from);
+    let arguments = arguments.map(|line| OsString::from_vec(line.to_vec()));
+    let environment = |name: &str| {
+        let values = variables.iter().filter_map(|line| line.split_once('='));
+        values.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next_back()
+    };
+    match parse(program.into_iter().chain(arguments), &environment) {
+        Ok(Invocation::Broker { config, .. }) => {
+            let limits = &config.limits;
+            assert_eq!(limits.check(), Ok(()));
+            assert!(limits.message_bytes_max > 0 && limits.topic_bytes_max > 0);
+            assert!(!limits.pong_wait_max.is_zero() && !limits.write_stall_max.is_zero());
+            assert!(!config.listen.is_empty());
+            if let Pin::List(cpus) = &config.pin {
+                assert!(!cpus.is_empty());
+            }
+            for bytes in [limits.message_bytes_max, limits.outbound_bytes_max] {
+                assert_eq!(Size::parse(&Size(bytes).to_string()), Ok(Size(bytes)));
+            }
+        }
+        Ok(Invocation::Print(text)) => assert!(!text.is_empty()),
+        Err(exit) => {
+            assert_eq!(exit.status, 2);
+            assert!(!exit.message.is_empty());
+            assert!(!exit.message.contains(char::is_control), "{}", exit.message);
+        }
+    }
+}

@@ -103,7 +103,7 @@ async fn a_mass_disconnect_leaves_nothing_behind() {
 }
 
 /// Waits until a process holds as many descriptors as this.
-async fn descriptors(process: &Process, expected: usize) {
+pub(crate) async fn descriptors(process: &Process, expected: usize) {
     let reached = async {
         while process.descriptors() != expected {
             sleep(Duration::from_millis(5)).await;

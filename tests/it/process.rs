@@ -3,14 +3,19 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use std::{fs, thread};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use crate::server::PATIENCE;
+
+/// What the kernel counts processor time in, whatever it runs on (proc(5), times(2)).
+const TICKS_PER_SECOND: u32 = 100;
 
 /// A running `mercury`; killed when dropped.
 pub(crate) struct Process {
@@ -43,34 +48,50 @@ impl Process {
         Self::start(&arguments, &[]).await
     }
 
+    /// A broker with these flags that is started with these limits of descriptors.
+    pub(crate) async fn broker_with_descriptors(soft: usize, hard: usize, flags: &[&str]) -> Self {
+        let limited = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+        let arguments = [&["broker", "-l", "http://127.0.0.1:0", "--pin", "none"], flags].concat();
+        Self::launch(&["sh", "-c", &limited], &arguments).await
+    }
+
     /// A broker with these arguments and variables; it listens when this returns.
     pub(crate) async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut process = Self::spawn(arguments, variables);
+        Self::spawn(&[], arguments, variables).started(arguments).await
+    }
+
+    /// A broker that a launcher becomes, like `nsenter`; it listens when this returns.
+    pub(crate) async fn launch(launcher: &[&str], arguments: &[&str]) -> Self {
+        Self::spawn(launcher, arguments, &[]).started(arguments).await
+    }
+
+    async fn started(mut self, arguments: &[&str]) -> Self {
         loop {
-            let line = process.line().await.unwrap_or_else(|| {
-                panic!("{arguments:?} ended after {:?}", process.start);
+            let line = self.line().await.unwrap_or_else(|| {
+                panic!("{arguments:?} ended after {:?}", self.start);
             });
             let started = line.contains("mercury::start") && line.contains("started");
             // `listening on http://*:3000`, or the field of a JSON event
             if let Some((_, rest)) = line.split_once("listening on ") {
                 let url = rest.split('"').next().unwrap();
-                process.ports.push(url.rsplit(':').next().unwrap().parse().unwrap());
+                self.ports.push(url.rsplit(':').next().unwrap().parse().unwrap());
             }
-            process.start.push(line);
+            self.start.push(line);
             if started {
-                return process;
+                return self;
             }
         }
     }
 
     /// Runs to its end.
     pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-        Self::spawn(arguments, variables).ended().await
+        Self::spawn(&[], arguments, variables).ended().await
     }
 
-    fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mercury"))
-            .args(arguments.iter().map(OsStr::new))
+    fn spawn(launcher: &[&str], arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let command = [launcher, &[env!("CARGO_BIN_EXE_mercury")], arguments].concat();
+        let mut child = Command::new(command[0])
+            .args(command[1..].iter().map(OsStr::new))
             .env_clear()
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -162,6 +183,36 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.unwrap().trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
+    /// Soft and hard limit of its descriptors.
+    pub(crate) fn descriptor_limits(&self) -> (usize, usize) {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.unwrap().split_whitespace().map(|word| word.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
+    /// The number that its next descriptor will have.
+    pub(crate) fn lowest_free_descriptor(&self) -> usize {
+        let held = PathBuf::from(format!("/proc/{}/fd", self.child.id()));
+        (0..1 << 20).find(|number| !held.join(number.to_string()).is_symlink()).unwrap()
+    }
+
+    /// Sets its soft limit of descriptors: new ones have lower numbers.
+    pub(crate) fn allow_descriptors(&self, below: usize) {
+        let hard = self.descriptor_limits().1;
+        let limits = Rlimit { current: Some(below as u64), maximum: Some(hard as u64) };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limits).unwrap();
+    }
+
+    /// How long its threads have run on a processor.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // the name in front may hold blanks; user and system time are fields 14 and 15
+        let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+        let ticks: u32 = fields.map(|field| field.parse::<u32>().unwrap()).sum();
+        Duration::from_secs(1) * ticks / TICKS_PER_SECOND
     }
 }
 

@@ -34,6 +34,7 @@ impl Socket {
     /// A TCP connection to 127.0.0.1.
     pub(crate) async fn open(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         Self { stream, buffer: BytesMut::new() }
     }
 
@@ -46,7 +47,12 @@ impl Socket {
     pub(crate) async fn join_small(port: u16, path: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SMALL_BYTES).unwrap();
-        let stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        Self::over(socket.connect(([127, 0, 0, 1], port).into()).await.unwrap(), path).await
+    }
+
+    /// A WebSocket over a TCP connection that is made.
+    pub(crate) async fn over(stream: TcpStream, path: &str) -> Self {
+        stream.set_nodelay(true).unwrap();
         Self { stream, buffer: BytesMut::new() }.upgrade(path).await
     }
 

@@ -43,5 +43,6 @@ mod socket;
 mod stopping;
 mod tiny_floods;
 mod topics;
+mod trouble;
 mod turnstile;
 mod wire;

@@ -175,6 +175,14 @@ impl Socket {
         self.stream.local_addr().unwrap()
     }
 
+    /// The connection itself, to be read by another process; nothing was read ahead.
+    pub(crate) fn into_std(self) -> std::net::TcpStream {
+        assert!(self.buffer.is_empty());
+        let stream = self.stream.into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        stream
+    }
+
     /// Ends with a reset, as a killed host does.
     pub(crate) fn reset(self) {
         self.stream.set_zero_linger().unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::connection::Target;
+use crate::hostile::Flood;
 use crate::payload::{HEAD_BYTES, MESSAGES_MAX, PUBLISHERS_MAX};
 
 /// Drives a mercury broker and reports what it delivers, how fast and how reliably
@@ -79,6 +80,22 @@ pub(crate) enum Command {
         /// Messages a second on the quiet topic
         #[arg(long, default_value_t = 200.0, value_parser = rate)]
         quiet_rate: f64,
+        /// What every scenario has.
+        #[command(flatten)]
+        common: CommonArgs,
+    },
+    /// An innocent pair beside one who floods its shard: start the broker with --shards 1
+    Hostile {
+        /// What is flooded, in turn
+        #[arg(long, value_enum, value_delimiter = ',')]
+        #[arg(default_value = "pings,deaf,fragments,tiny,ignored,large,resets")]
+        floods: Vec<Flood>,
+        /// A quiet and a flooded measurement of each flood
+        #[arg(long, default_value_t = 5, value_parser = count(1000))]
+        rounds: u32,
+        /// Bytes a second of the flooder; as many as it can when left out
+        #[arg(long, value_parser = rate)]
+        flood_rate: Option<f64>,
         /// What every scenario has.
         #[command(flatten)]
         common: CommonArgs,

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use fastwebsockets::{Frame, OpCode, Payload, WebSocketError, handshake};
@@ -15,6 +16,7 @@ use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{Instant, sleep_until};
 
 /// The example key of RFC 6455 1.3, whose answer is known without SHA-1.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -139,6 +141,24 @@ impl Connection {
         if !self.draining.get() && !self.write_once() {
             self.draining.set(true);
             tokio::task::spawn_local(Rc::clone(self).drain());
+        }
+    }
+
+    /// Writes `bytes` again and again, as much a second as is asked for, until the socket breaks.
+    pub(crate) async fn flood(&self, bytes: &[u8], bytes_per_second: Option<f64>) {
+        let (mut at, mut sent, start) = (0, 0.0, Instant::now());
+        while self.writer.writable().await.is_ok() {
+            match self.writer.try_write(&bytes[at..]) {
+                Ok(written) => {
+                    at = (at + written) % bytes.len();
+                    sent += f64::from(u32::try_from(written).unwrap_or(u32::MAX));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+            if let Some(rate) = bytes_per_second {
+                sleep_until(start + Duration::from_secs_f64(sent / rate)).await;
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod connection;
 mod cpu;
 mod faults;
 mod frame;
+mod hostile;
 mod ledger;
 mod load;
 mod measurement;
@@ -37,7 +38,9 @@ fn main() -> ExitCode {
     let plan = Plan::new(&command)
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
     match run(&command, plan) {
-        Ok(reports) => print(&reports, common(&command).json),
+        Ok(reports) => {
+            print(&reports, common(&command).json, matches!(command, Command::Hostile { .. }))
+        }
         Err(error) => {
             eprintln!("mercury-loadtest: {error}");
             ExitCode::FAILURE
@@ -47,11 +50,14 @@ fn main() -> ExitCode {
 
 /// Runs one load, or two for mixed.
 fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
-    let CommonArgs { url, pid, .. } = common(command);
+    let CommonArgs { url, pid, json, .. } = common(command);
     raise_descriptor_limit().map_err(|error| format!("the descriptor limit: {error}"))?;
     let runtime = runtime().map_err(|error| error.to_string())?;
     if let Some(quiet) = Plan::quiet(command) {
         return runtime.block_on(mixed::run(plan, quiet, url, *pid));
+    }
+    if let Command::Hostile { floods, rounds, flood_rate, .. } = command {
+        return runtime.block_on(hostile::run(plan, url, floods, *rounds, *flood_rate, *json));
     }
     runtime.block_on(async {
         let load = Load::connect(plan, url).await?;
@@ -69,7 +75,8 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Fanout { common, .. }
         | Command::Bus { common, .. }
         | Command::Pushpull { common, .. }
-        | Command::Mixed { common, .. } => common,
+        | Command::Mixed { common, .. }
+        | Command::Hostile { common, .. } => common,
     }
 }
 
@@ -80,11 +87,11 @@ fn raise_descriptor_limit() -> Result<(), Error> {
 }
 
 /// The report, the first faults in words, and the exit status that they make.
-fn print(reports: &[Report], json: bool) -> ExitCode {
+fn print(reports: &[Report], json: bool, is_hostile: bool) -> ExitCode {
     if json {
         let lines: Vec<String> = reports.iter().map(Report::json).collect();
         println!("{}", lines.join("\n"));
-    } else {
+    } else if !is_hostile {
         println!("{}", report::table(reports));
     }
     let mut status = ExitCode::SUCCESS;

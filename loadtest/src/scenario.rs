@@ -81,6 +81,9 @@ impl Plan {
                 let pace = Pace::Window(*window);
                 Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
             }
+            Command::Hostile { common, .. } => {
+                Self::timed("innocent", Pattern::PubSub, (1, 1), Pace::Window(1), common)
+            }
         };
         plan.check()?;
         Ok(plan)

@@ -156,6 +156,8 @@ fn is_exhausted(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn bound(address: &str, dual_stack: bool) -> io::Result<std::net::TcpListener> {
@@ -175,6 +177,18 @@ mod tests {
         let held = bound("127.0.0.1:0", false).unwrap();
         let error = bound(&held.local_addr().unwrap().to_string(), false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn a_host_is_not_dead_before_its_write_timeout() {
+        let listener = bound("127.0.0.1:0", false).unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        for (write_timeout, dead_after) in [(10, 30), (26, 30), (60, 64)] {
+            let write_stall_max = Duration::from_secs(write_timeout);
+            tune(&socket, &Limits { write_stall_max, ..Limits::default() }).unwrap();
+            let set = SockRef::from(&socket).tcp_user_timeout().unwrap();
+            assert_eq!(set, Some(Duration::from_secs(dead_after)), "{write_timeout}");
+        }
     }
 
     #[test]

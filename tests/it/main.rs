@@ -29,6 +29,7 @@ mod pieces;
 mod pongs;
 mod posts;
 mod process;
+mod promises;
 mod pubsub;
 mod pushpull;
 mod readme;

@@ -49,6 +49,16 @@ async fn unfinished_post(port: u16) -> Socket {
     socket
 }
 
+/// A subscriber that never reads and that more waits for than its socket takes.
+async fn deaf_subscriber(port: u16) -> Socket {
+    let deaf = Socket::join_small(port, "/sub/fry").await;
+    let mut poster = Socket::open(port).await;
+    for _ in 0..40 {
+        assert_eq!(poster.post("/pub/fry", &"x".repeat(65_000)).await, Some(200));
+    }
+    deaf
+}
+
 #[tokio::test]
 async fn either_signal_says_goodbye_and_ends_with_status_0() {
     for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
@@ -77,8 +87,9 @@ async fn a_second_signal_ends_it_at_once() {
         (Signal::INT, Signal::INT, 130),
         (Signal::TERM, Signal::INT, 130),
     ] {
-        let mut process = Process::broker(&["--drain-timeout", "1h"]).await;
-        let _held = unfinished_post(process.port()).await;
+        let timeouts = ["--drain-timeout", "1h", "--write-timeout", "1h"];
+        let mut process = Process::broker(&timeouts).await;
+        let _deaf = deaf_subscriber(process.port()).await;
         process.signal(first);
         process.line_with("draining").await;
         process.signal(second);
@@ -231,11 +242,7 @@ async fn listeners_are_closed_first() {
 #[tokio::test]
 async fn who_never_reads_is_cut_at_the_deadline_and_counted() {
     let process = Process::broker(&["--drain-timeout", "300ms"]).await;
-    let _deaf = Socket::join_small(process.port(), "/sub/fry").await;
-    let mut poster = Socket::open(process.port()).await;
-    for _ in 0..40 {
-        assert_eq!(poster.post("/pub/fry", &"x".repeat(65_000)).await, Some(200));
-    }
+    let _deaf = deaf_subscriber(process.port()).await;
     let ended = process.stop().await;
     let line = ended.lines.last().unwrap();
     assert!(line.contains("drained cut=1 cut_bytes=") && !line.contains("cut_bytes=0 "), "{line}");

@@ -35,10 +35,16 @@ impl Meter {
     #[inline]
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
-        let used = self.counters.memory_bytes.value();
-        let leased = self.leased.value();
-        (bytes as u64) <= leased.saturating_sub(used)
-            || self.lease(used.saturating_add(bytes as u64))
+        self.has_leased(bytes)
+            || self.lease(self.counters.memory_bytes.value().saturating_add(bytes as u64))
+    }
+
+    /// Whether so many bytes more may be held without leasing anything.
+    #[inline]
+    #[must_use]
+    pub fn has_leased(&self, bytes: usize) -> bool {
+        let spare = self.leased.value().saturating_sub(self.counters.memory_bytes.value());
+        bytes as u64 <= spare
     }
 
     #[cold]

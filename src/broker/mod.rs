@@ -30,7 +30,7 @@ use self::pubsub::PubSub;
 use self::pushpull::PushPull;
 pub use self::role::{Pattern, Role};
 pub use self::room::{NoRoom, Ticket};
-use self::room::{Place, has_memory};
+use self::room::{Place, copies_bytes, has_memory};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 use self::waiting::Waiting;

@@ -7,7 +7,7 @@ use super::member::{Members, Part, Path, Seat};
 use super::topic::Topic;
 use super::topic_tree::{TopicId, TopicTree};
 use super::{Bounds, Job, Kind, MemberId, NoRoom, Place, TooManyTopics, Turn};
-use super::{acquire, has_memory, mark, release};
+use super::{acquire, copies_bytes, has_memory, mark, release};
 
 /// All pub/sub topics of a shard.
 #[derive(Debug, Default)]
@@ -62,14 +62,22 @@ impl PubSub {
         payload: usize,
         bounds: &Bounds,
     ) -> Result<(), NoRoom> {
-        let mut copies = 0;
         for id in path {
-            let fanout = &self.topics[*id];
-            if !fanout.has_room(bounds.batch_bytes_max) {
+            if !self.topics[*id].has_room(bounds.batch_bytes_max) {
                 return Err(NoRoom(Place::PubSub(*id)));
             }
-            copies += usize::from(fanout.members() > 0);
         }
+        // there is no need to count who hears it where there is room for all
+        if bounds.meter.has_leased(copies_bytes(payload, path.len())) {
+            return Ok(());
+        }
+        self.memory(path, payload, bounds)
+    }
+
+    /// Whether there is memory for a message's copies, one for each topic that somebody hears.
+    #[cold]
+    fn memory(&self, path: &[TopicId], payload: usize, bounds: &Bounds) -> Result<(), NoRoom> {
+        let copies = path.iter().filter(|id| self.topics[**id].members() > 0).count();
         has_memory(payload, copies, bounds)
     }
 

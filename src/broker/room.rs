@@ -91,7 +91,13 @@ impl Broker {
 /// Whether so many copies of a message may be held.
 #[inline]
 pub(super) fn has_memory(payload: usize, copies: usize, bounds: &Bounds) -> Result<(), NoRoom> {
-    // a head takes less than a buffer does; no size that can be set overflows
-    let bytes = (payload + 2 * BUFFER_BYTES) * copies;
+    let bytes = copies_bytes(payload, copies);
     if bounds.meter.has_room(bytes) { Ok(()) } else { Err(NoRoom(Place::Memory)) }
+}
+
+/// What so many copies of a message take at most.
+#[inline]
+pub(super) const fn copies_bytes(payload: usize, copies: usize) -> usize {
+    // a head takes less than a buffer does; no size that can be set overflows
+    (payload + 2 * BUFFER_BYTES) * copies
 }

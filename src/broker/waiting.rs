@@ -45,7 +45,15 @@ impl Waiting {
     }
 
     /// There is room for all.
+    #[inline]
     pub(super) fn wake_all(&mut self) {
+        if !self.row.is_empty() {
+            self.wake_row();
+        }
+    }
+
+    #[cold]
+    fn wake_row(&mut self) {
         for (_, waker) in self.row.drain(..) {
             waker.wake();
         }

@@ -215,15 +215,17 @@ impl Reader {
                     self.needs = count;
                     break;
                 }
-                Err(error) => return (at, Err(refuse(&error, table).into())),
+                Err(error) => return (at, Err(Halt::refuse(&error, table))),
             };
             if self.frames_left == 0 {
-                return (at, Err(Box::new(Halt::TurnOver { accepts })));
+                return (at, Err(Halt::turn_over(accepts)));
             }
             if accepts && head.ends_message() {
                 let size = self.decoder.message_bytes(&head);
-                if let Err(no_room) = room(id, size, table) {
-                    return (at, Err(Box::new(Halt::NoRoom(no_room, Some(size)))));
+                if let Err(no_room) = table.broker.room(id, size)
+                    && let Err(halt) = make_room(no_room, id, size, table)
+                {
+                    return (at, Err(halt));
                 }
             }
             self.frames_left -= 1;
@@ -243,10 +245,8 @@ impl Reader {
                         return (at, Err(halt));
                     }
                 }
-                Ok(Event::Close(payload)) => {
-                    return (at, Err(Box::new(Halt::End(Ending::Echo(payload.to_vec())))));
-                }
-                Err(error) => return (at, Err(refuse(&error, table).into())),
+                Ok(Event::Close(payload)) => return (at, Err(Halt::echo(payload))),
+                Err(error) => return (at, Err(Halt::refuse(&error, table))),
             }
             self.was_between |= !self.decoder.is_inside_message();
             at += head.size + head.payload;
@@ -255,13 +255,17 @@ impl Reader {
     }
 }
 
-/// Whether a message of this size can be taken now; if memory is what is missing, after shedding.
-#[inline]
-fn room(id: MemberId, bytes: usize, table: &mut Table) -> Result<(), NoRoom> {
-    table.broker.room(id, bytes).or_else(|no_room| {
-        let shed = no_room.is_memory() && table.shed(bytes + SCRATCH_BYTES);
-        if shed { table.broker.room(id, bytes) } else { Err(no_room) }
-    })
+/// A message of this size found no room: if memory is what is missing, shedding may make some.
+#[cold]
+fn make_room(
+    no_room: NoRoom,
+    id: MemberId,
+    bytes: usize,
+    table: &mut Table,
+) -> Result<(), Box<Halt>> {
+    let shed = no_room.is_memory() && table.shed(bytes + SCRATCH_BYTES);
+    let room = if shed { table.broker.room(id, bytes) } else { Err(no_room) };
+    room.map_err(|no_room| Box::new(Halt::NoRoom(no_room, Some(bytes))))
 }
 
 /// Whoever publishes waits for memory, in the middle of a message, too. Of the others no message
@@ -282,8 +286,37 @@ fn no_memory<T>(table: &Table) -> Result<T, Box<Halt>> {
     Err(breach(NO_MEMORY).into())
 }
 
+#[allow(clippy::unnecessary_box_returns, reason = "boxed here, `decode` keeps its registers")]
+impl Halt {
+    /// Others have their turn first.
+    #[cold]
+    fn turn_over(accepts: bool) -> Box<Self> {
+        Box::new(Self::TurnOver { accepts })
+    }
+
+    /// A Close is answered with its own words (RFC 6455 5.5.1).
+    #[cold]
+    fn echo(payload: &[u8]) -> Box<Self> {
+        Box::new(Self::End(Ending::Echo(payload.to_vec())))
+    }
+
+    /// The peer did what it must not.
+    #[cold]
+    fn refuse(error: &Breach, table: &Table) -> Box<Self> {
+        let counters = table.counters();
+        match error {
+            Breach::MessageTooLong { .. } => counters.message_too_long.add(1),
+            Breach::NotUtf8(_) => counters.text_not_utf8.add(1),
+            Breach::EmptyFragments(_) => counters.message_unfinished.add(1),
+            _ => counters.protocol_errors.add(1),
+        }
+        Box::new(breach(error.reason()))
+    }
+}
+
 impl Pongs {
     /// Answers a ping (RFC 6455 5.5.3), at once or with those that follow.
+    #[cold]
     fn add(&mut self, payload: &[u8], id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
         frame::append(&mut self.frames, OpCode::Pong, payload);
         self.count += 1;
@@ -304,18 +337,6 @@ impl Pongs {
         self.count = 0;
         sent
     }
-}
-
-#[cold]
-fn refuse(error: &Breach, table: &Table) -> Halt {
-    let counters = table.counters();
-    match error {
-        Breach::MessageTooLong { .. } => counters.message_too_long.add(1),
-        Breach::NotUtf8(_) => counters.text_not_utf8.add(1),
-        Breach::EmptyFragments(_) => counters.message_unfinished.add(1),
-        _ => counters.protocol_errors.add(1),
-    }
-    breach(error.reason())
 }
 
 /// Whether the peer of a connection that is not read is gone: a reset at once, an end of input

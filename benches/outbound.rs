@@ -70,7 +70,23 @@ fn bench_advance(criterion: &mut Criterion) {
     });
 }
 
-/// To hang up, the frame that is partly written is looked for from the start of its piece.
+/// A full receiver loses as much as comes; what was found of the batch is shared with the others.
+fn bench_drop(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("outbound/drop oldest");
+    for messages in [1, 256, 4096] {
+        let batch = batch(messages);
+        group.bench_function(BenchmarkId::from_parameter(messages), |bencher| {
+            let mut outbound = lagging(&batch);
+            bencher.iter(|| {
+                let whole = 0..batch.len();
+                outbound.push_dropping_oldest(black_box(&batch), whole, batch.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+/// To hang up, the frame that is partly written is looked for.
 fn bench_cut(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("outbound/cut");
     for messages in [1, 256, 4096] {
@@ -91,6 +107,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     bench_push(&mut criterion);
     bench_advance(&mut criterion);
+    bench_drop(&mut criterion);
     bench_cut(&mut criterion);
     criterion.final_summary();
 }

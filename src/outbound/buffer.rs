@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::marks::Marks;
 use crate::limits::BUFFER_BYTES;
 use crate::memory::Meter;
 
@@ -15,6 +16,8 @@ pub type Batch = Rc<Buffer>;
 pub struct Buffer {
     bytes: Vec<u8>,
     meter: Arc<Meter>,
+    /// Where its frames begin.
+    marks: Marks,
 }
 
 impl Buffer {
@@ -29,7 +32,7 @@ impl Buffer {
     #[must_use]
     pub fn held(bytes: Vec<u8>, meter: &Arc<Meter>) -> Self {
         meter.hold(BUFFER_BYTES + bytes.capacity() - bytes.len());
-        Self { bytes, meter: Arc::clone(meter) }
+        Self { bytes, meter: Arc::clone(meter), marks: Marks::default() }
     }
 
     /// Whether a copy of so many of its bytes may be held.
@@ -49,8 +52,24 @@ impl Buffer {
             let before = self.bytes.capacity();
             self.bytes.extend_from_slice(bytes);
             self.meter.hold(self.bytes.capacity() - before);
+            self.marks = Marks::default();
         }
         has_room
+    }
+
+    /// The last beginning of a frame that is not behind `at`.
+    pub(super) fn floor(&self, at: usize) -> usize {
+        self.marks.floor(&self.bytes, at)
+    }
+
+    /// The first beginning of a frame that is not before `at`.
+    pub(super) fn ceiling(&self, at: usize) -> usize {
+        self.marks.ceiling(&self.bytes, at)
+    }
+
+    /// How many frames these are.
+    pub(super) fn frames(&self, range: Range<usize>) -> u64 {
+        self.marks.count(&self.bytes, range) as u64
     }
 
     /// What it takes of memory, at least.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
-use super::piece::{Content, Piece, frames};
+use super::piece::{Content, Piece};
 use super::{Batch, Outbound};
 
 /// What a receiver that does not keep up will never get.
@@ -18,9 +18,10 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    fn add(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes += bytes;
+    /// These frames of a buffer, too.
+    fn add(&mut self, buffer: &Batch, run: Range<usize>) {
+        self.bytes += run.len();
+        self.messages += buffer.frames(run);
     }
 }
 
@@ -33,15 +34,9 @@ impl Outbound {
         bytes_max: usize,
     ) -> Dropped {
         let room = bytes_max.saturating_sub(self.bytes_behind());
-        let mut end = run.start;
+        let end = buffer.floor((run.start + room).min(run.end));
         let mut dropped = Dropped::default();
-        for sent in frames(buffer, run.clone()) {
-            if dropped.messages == 0 && sent.end - run.start <= room {
-                end = sent.end;
-            } else {
-                dropped.add(sent.len());
-            }
-        }
+        dropped.add(buffer, end..run.end);
         self.push_messages(buffer, run.start..end);
         dropped
     }
@@ -54,15 +49,9 @@ impl Outbound {
         run: Range<usize>,
         bytes_max: usize,
     ) -> Dropped {
+        let start = buffer.ceiling(run.end.saturating_sub(bytes_max).max(run.start));
         let mut dropped = Dropped::default();
-        let mut start = run.start;
-        for sent in frames(buffer, run.clone()) {
-            if run.end - start <= bytes_max {
-                break;
-            }
-            start = sent.end;
-            dropped.add(sent.len());
-        }
+        dropped.add(buffer, run.start..start);
         if start < run.end {
             self.drop_oldest(bytes_max - (run.end - start), &mut dropped);
             self.push_messages(buffer, start..run.end);
@@ -79,7 +68,7 @@ impl Outbound {
 
     fn push_messages(&mut self, buffer: &Batch, run: Range<usize>) {
         let (buffer, content) = (Rc::clone(buffer), Content::Messages);
-        self.add(Piece { buffer, start: run.start, at: run.start, end: run.end, content });
+        self.add(Piece { buffer, at: run.start, end: run.end, content }, 0);
     }
 
     /// Drops messages from the front until no more than `bytes_max` are left, the frame that is
@@ -93,14 +82,11 @@ impl Outbound {
             && let Some(mut piece) = self.pieces.pop_front()
         {
             if piece.content == Content::Messages {
-                for sent in frames(&piece.buffer, piece.at..piece.end) {
-                    if self.bytes - partly_written <= bytes_max {
-                        break;
-                    }
-                    self.bytes -= sent.len();
-                    dropped.add(sent.len());
-                    (piece.start, piece.at) = (sent.end, sent.end);
-                }
+                let excess = self.bytes - partly_written - bytes_max;
+                let end = piece.buffer.ceiling((piece.at + excess).min(piece.end));
+                self.bytes -= end - piece.at;
+                dropped.add(&piece.buffer, piece.at..end);
+                piece.at = end;
             }
             if piece.unwritten() > 0 {
                 kept.push(piece);
@@ -124,10 +110,8 @@ impl Outbound {
         if boundary == first.at {
             return None;
         }
-        // what stood before it is not walked over again, each time that something is dropped
-        let (buffer, start) = (Rc::clone(&first.buffer), first.frame_start());
-        let written = Piece { buffer, start, end: boundary, ..*first };
-        (first.start, first.at) = (boundary, boundary);
+        let written = Piece { buffer: Rc::clone(&first.buffer), end: boundary, ..*first };
+        first.at = boundary;
         if first.unwritten() == 0 {
             self.pieces.pop_front();
         }
@@ -220,16 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_partly_written_frame_is_walked_over_once() {
+    fn a_large_frame_that_is_mostly_written_is_not_copied_again_and_again() {
         let mut bytes = batch(0..2).to_vec();
-        frame::append(&mut bytes, OpCode::Binary, &[2; 300]);
+        frame::append(&mut bytes, OpCode::Binary, &[2; 3000]);
         let old = Rc::new(Buffer::new(bytes, &Meter::unlimited()));
         let mut outbound = Outbound::default();
-        outbound.push(&old, 0, old.len(), 9, 1000).unwrap();
-        assert_eq!(outbound.push_dropping_oldest(&batch(3..4), 0..4, 4), dropped(0));
-        assert_eq!(outbound.push_dropping_oldest(&batch(4..5), 0..4, 4), dropped(1));
-        assert_eq!(outbound.pieces[0].start, 8);
-        assert_eq!(wire(outbound), [&old[9..], &batch(4..5)].concat());
+        outbound.push(&old, 0, old.len(), 2900, 1000).unwrap();
+        for number in 3..9 {
+            let lost = outbound.push_dropping_oldest(&batch(number..number + 1), 0..4, 4);
+            assert_eq!(lost, dropped(u64::from(number > 3)));
+            assert!(Rc::ptr_eq(&outbound.pieces[0].buffer, &old));
+        }
+        assert_eq!(wire(outbound), [&old[2900..], &batch(8..9)].concat());
     }
 
     #[test]

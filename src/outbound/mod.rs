@@ -5,6 +5,7 @@
 
 mod buffer;
 mod dropping;
+mod marks;
 mod piece;
 
 use std::collections::VecDeque;
@@ -58,14 +59,12 @@ impl Outbound {
         written: usize,
         bytes_max: usize,
     ) -> Result<(), Overflow> {
-        let at = start + written;
-        let content = Content::Messages;
-        let piece = Piece { buffer: Rc::clone(buffer), start, at, end, content };
-        let behind = self.bytes_behind().saturating_add(piece.unwritten());
+        let behind = self.bytes_behind().saturating_add(end - start - written);
         if behind > bytes_max && !self.is_empty() {
             return Err(Overflow);
         }
-        self.add(piece);
+        let (buffer, content) = (Rc::clone(buffer), Content::Messages);
+        self.add(Piece { buffer, at: start, end, content }, written);
         Ok(())
     }
 
@@ -89,7 +88,7 @@ impl Outbound {
         let end = bytes.len();
         if written < end {
             let buffer = Rc::new(Buffer::new(bytes, meter));
-            self.add(Piece { buffer, start: 0, at: written, end, content });
+            self.add(Piece { buffer, at: 0, end, content }, written);
         }
     }
 
@@ -102,13 +101,17 @@ impl Outbound {
         self.pongs
     }
 
-    fn add(&mut self, mut piece: Piece) {
+    /// Queues a piece that begins with a frame, of which so many bytes are written.
+    fn add(&mut self, mut piece: Piece, written: usize) {
+        piece.at += written;
         let unwritten = piece.unwritten();
         if unwritten == 0 || self.gather(&piece) {
             return;
         }
-        let is_small = unwritten <= OUTBOUND_SMALL_BYTES && Rc::strong_count(&piece.buffer) > 1;
-        if (is_small || piece.is_wasteful()) && piece.buffer.has_room(unwritten) {
+        // whoever begins with a frame need not look for it
+        let alone = if written == 0 { unwritten } else { piece.alone_bytes() };
+        let is_small = alone <= OUTBOUND_SMALL_BYTES && Rc::strong_count(&piece.buffer) > 1;
+        if (is_small || piece.is_worth_leaving(alone)) && piece.buffer.has_room(alone) {
             piece = piece.alone();
         }
         self.bytes += unwritten;

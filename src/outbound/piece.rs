@@ -1,10 +1,8 @@
 //! A slice of a buffer that one socket has not taken.
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::Batch;
-use crate::frame;
 use crate::limits::OUTBOUND_COPY_RATIO;
 
 /// Whole frames, of which the first may be partly written.
@@ -12,8 +10,6 @@ use crate::limits::OUTBOUND_COPY_RATIO;
 pub(super) struct Piece {
     /// Shared with all who are behind.
     pub(super) buffer: Batch,
-    /// A frame begins here, at or before `at`.
-    pub(super) start: usize,
     /// The next byte to write.
     pub(super) at: usize,
     /// Behind the last byte; a frame ends here.
@@ -33,18 +29,6 @@ pub(super) enum Content {
     Pong,
 }
 
-/// The ranges of the frames that `run` consists of.
-pub(super) fn frames(buffer: &[u8], run: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let mut at = run.start;
-    std::iter::from_fn(move || {
-        (at < run.end).then(|| {
-            let sent = frame::sent_at(buffer, at).range;
-            at = sent.end;
-            sent
-        })
-    })
-}
-
 impl Piece {
     pub(super) fn unwritten(&self) -> usize {
         self.end - self.at
@@ -56,16 +40,28 @@ impl Piece {
 
     /// The end of the frame that is partly written, or `at` when none is.
     pub(super) fn boundary(&self) -> usize {
-        let mut boundary = self.start;
-        while boundary < self.at {
-            boundary = frame::sent_at(&self.buffer, boundary).range.end;
-        }
-        boundary
+        self.buffer.ceiling(self.at)
     }
 
-    /// Whether it holds a large buffer for a few bytes.
+    /// The start of the frame that `at` is in.
+    pub(super) fn frame_start(&self) -> usize {
+        self.buffer.floor(self.at)
+    }
+
+    /// Whether it holds a large buffer for a few bytes. A frame is only copied whole, so one of
+    /// which much was written may stay where it is.
     pub(super) fn is_wasteful(&self) -> bool {
-        self.unwritten() * OUTBOUND_COPY_RATIO < self.buffer.capacity()
+        self.is_worth_leaving(self.unwritten()) && self.is_worth_leaving(self.alone_bytes())
+    }
+
+    /// Whether its buffer is far larger than one of so many bytes.
+    pub(super) fn is_worth_leaving(&self, bytes: usize) -> bool {
+        bytes * OUTBOUND_COPY_RATIO < self.buffer.capacity()
+    }
+
+    /// What it would take in a buffer of its own.
+    pub(super) fn alone_bytes(&self) -> usize {
+        self.end - self.frame_start()
     }
 
     /// The same in a buffer of its own.
@@ -73,21 +69,6 @@ impl Piece {
         let start = self.frame_start();
         let copy = self.buffer.copy(start..self.end);
         let (at, end) = (self.at - start, copy.len());
-        Self { buffer: Rc::new(copy), start: 0, at, end, content: self.content }
-    }
-
-    /// The start of the frame that `at` is in.
-    pub(super) fn frame_start(&self) -> usize {
-        let mut start = self.start;
-        loop {
-            if start == self.at {
-                return start;
-            }
-            let end = frame::sent_at(&self.buffer, start).range.end;
-            if end > self.at {
-                return start;
-            }
-            start = end;
-        }
+        Self { buffer: Rc::new(copy), at, end, content: self.content }
     }
 }

@@ -84,8 +84,11 @@ pub const BUFFER_BYTES: usize = 64;
 pub const OUTBOUND_SMALL_BYTES: usize = 256;
 /// Small slices are copied together up to this.
 pub const OUTBOUND_GATHERED_BYTES: usize = 4 * KIB;
-/// A receiver with less than this behind is not shed: it would free next to nothing.
+/// A receiver with less than this behind is shed only if many of them are worth it together.
 pub const SHED_BYTES_MIN: usize = 16 * KIB;
+/// What nobody can be made to give up may take the whole divided by this, for each kind of it: jobs
+/// that wait, bodies that have not come whole. Else a few strangers could use up all memory.
+pub const MEMORY_HOARD_PARTS: usize = 8;
 
 /// Default of `--max-batch`: above it the publishers of a topic wait.
 pub const BATCH_BYTES_MAX: usize = 256 * KIB;
@@ -310,6 +313,21 @@ impl Limits {
     pub fn memory_least(&self, threads: usize) -> usize {
         let largest = self.message_bytes_max.max(self.body_bytes_max);
         largest.saturating_mul(2).saturating_add(threads * MEMORY_BYTES_PER_THREAD_MIN)
+    }
+
+    /// What each kind of queue that cannot be shed may take of `--memory-max`: a part of it, but
+    /// one message or body of any size, with its place, in any case.
+    #[must_use]
+    pub fn hoard_bytes_max(&self) -> usize {
+        let largest = self.message_bytes_max.max(self.body_bytes_max);
+        largest.saturating_add(KIB).max(self.memory_bytes_max / MEMORY_HOARD_PARTS)
+    }
+
+    /// What all bodies together may take: `--max-bodies`, or their part of `--memory-max` if that
+    /// is less.
+    #[must_use]
+    pub fn bodies_budget(&self) -> Budget {
+        Budget::new(self.bodies_bytes_max.min(self.hoard_bytes_max()))
     }
 
     /// Whether `--memory-max` holds what it must.

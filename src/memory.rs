@@ -106,13 +106,19 @@ impl Meter {
     /// Whether so little is left for all threads that nothing should be let in that can wait.
     #[must_use]
     pub fn is_scarce(&self) -> bool {
-        self.budget.used() > self.budget.max() - self.scarce_bytes()
+        self.budget.used() > self.bytes_max() - self.scarce_bytes()
+    }
+
+    /// What all threads together may hold.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        self.budget.max()
     }
 
     /// Memory is scarce when less than this is left of it.
     #[must_use]
     pub fn scarce_bytes(&self) -> usize {
-        self.budget.max() / MEMORY_SCARCE_PARTS
+        self.bytes_max() / MEMORY_SCARCE_PARTS
     }
 }
 

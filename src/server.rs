@@ -124,7 +124,7 @@ impl Server {
             shutdown: Shutdown::new(config.shards.get()),
             clock,
             bounds: Bounds::new(&config.limits, Arc::new(Counters::default())),
-            bodies: Arc::new(Budget::new(config.limits.bodies_bytes_max)),
+            bodies: Arc::new(config.limits.bodies_budget()),
             descriptors: Arc::new(Budget::new(descriptors)),
             turnstile: Arc::new(Turnstile::new(&config.limits)),
             ready,

@@ -19,6 +19,9 @@ pub struct Bounds {
     pub backlog_messages_max: usize,
     /// `--max-backlogs`, of all brokers together.
     pub backlogs: Arc<Budget>,
+    /// What jobs take that nobody pulls, of all brokers together: those in backlogs, and those
+    /// that wait for a puller's socket.
+    pub hoard: Arc<Budget>,
     /// Topics with a backlog, of all brokers together.
     pub backlog_topics: Arc<Budget>,
     /// `--max-topics`, of all brokers together.
@@ -43,6 +46,7 @@ impl Bounds {
             backlog_bytes_max: limits.backlog_bytes_max,
             backlog_messages_max: limits.backlog_messages_max,
             backlogs: Arc::new(Budget::new(limits.backlogs_bytes_max)),
+            hoard: Arc::new(Budget::new(limits.hoard_bytes_max())),
             backlog_topics: Arc::new(Budget::new(BACKLOGS_TOPICS_MAX)),
             topics: Arc::new(Budget::new(limits.topics_max)),
             meter: Arc::new(Meter::new(Arc::clone(&memory), Arc::clone(&counters))),

@@ -4,10 +4,10 @@ use std::ops::{Index, IndexMut};
 
 use smallvec::SmallVec;
 
-use super::MemberId;
 use super::fanout::{OwnFrames, OwnFramesOf};
 use super::slots::Slots;
 use super::topic_tree::TopicId;
+use super::{Bounds, MemberId};
 
 /// A socket's part.
 #[derive(Debug)]
@@ -73,6 +73,16 @@ impl Puller {
     pub(super) fn takes(&self, frame_bytes: usize, outbound_bytes_max: usize) -> bool {
         let held = self.pending.len() + self.outbound;
         !self.stalled && (held == 0 || held.saturating_add(frame_bytes) <= outbound_bytes_max)
+    }
+
+    /// So much waits for its socket now.
+    pub(super) fn waits(&mut self, outbound: usize, bounds: &Bounds) {
+        if outbound > self.outbound {
+            bounds.hoard.take_regardless(outbound - self.outbound);
+        } else if outbound < self.outbound {
+            bounds.hoard.give(self.outbound - outbound);
+        }
+        self.outbound = outbound;
     }
 }
 

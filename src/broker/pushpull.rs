@@ -16,6 +16,8 @@ use crate::limits::JOB_BYTES;
 #[derive(Debug, Default)]
 pub(super) struct PushPull {
     pub(super) topics: TopicTree<Lane>,
+    /// Frames that pullers were given in this turn.
+    pending: usize,
 }
 
 /// One topic of jobs.
@@ -48,6 +50,7 @@ impl Lane {
         self.backlog.len() < bounds.backlog_messages_max
             && self.bytes.saturating_add(payload) <= bounds.backlog_bytes_max
             && bounds.backlogs.used().saturating_add(payload) <= bounds.backlogs.max()
+            && bounds.hoard.used().saturating_add(kept_bytes(payload)) <= bounds.hoard.max()
             && (self.has_backlog() || bounds.backlog_topics.used() < bounds.backlog_topics.max())
     }
 
@@ -55,6 +58,30 @@ impl Lane {
     fn choose(&mut self, frame_bytes: usize, members: &Members, bounds: &Bounds) -> Option<usize> {
         let outbound_bytes_max = bounds.outbound_bytes_max;
         self.ring.choose(|id| members.puller(id).takes(frame_bytes, outbound_bytes_max))
+    }
+
+    /// The same for a job that comes, and does not only move from the backlog. What pullers'
+    /// sockets do not take is hoarded like a backlog: when there is too much of it, those who are
+    /// behind get no more, and when it is twice as much, nobody does.
+    fn choose_for_new(
+        &mut self,
+        frame_bytes: usize,
+        pending: usize,
+        members: &Members,
+        bounds: &Bounds,
+    ) -> Option<usize> {
+        let (hoard, max) = (bounds.hoard.used().saturating_add(pending), bounds.hoard.max());
+        if hoard <= max {
+            return self.choose(frame_bytes, members, bounds);
+        }
+        let outbound_bytes_max = bounds.outbound_bytes_max;
+        let takes = |id| {
+            let puller = members.puller(id);
+            puller.outbound == 0
+                && puller.pending.is_empty()
+                && puller.takes(frame_bytes, outbound_bytes_max)
+        };
+        if hoard <= max.saturating_mul(2) { self.ring.choose(takes) } else { None }
     }
 
     /// Counts what enters the backlog. It was accepted: it enters whether others have used up
@@ -65,7 +92,8 @@ impl Lane {
         }
         self.bytes += payload;
         bounds.backlogs.take_regardless(payload);
-        bounds.meter.hold(frame::sent_size(payload) + JOB_BYTES);
+        bounds.meter.hold(kept_bytes(payload));
+        bounds.hoard.take_regardless(kept_bytes(payload));
         bounds.counters.backlog_messages.add(1);
         bounds.counters.backlog_bytes.add(payload as u64);
     }
@@ -75,7 +103,8 @@ impl Lane {
         let Kept { frame, payload } = self.backlog.pop_front()?;
         self.bytes -= payload;
         bounds.backlogs.give(payload);
-        bounds.meter.release(frame::sent_size(payload) + JOB_BYTES);
+        bounds.meter.release(kept_bytes(payload));
+        bounds.hoard.give(kept_bytes(payload));
         bounds.counters.backlog_messages.take(1);
         bounds.counters.backlog_bytes.take(payload as u64);
         if self.backlog.is_empty() {
@@ -134,6 +163,8 @@ impl PushPull {
         let lane = &mut self.topics[puller.topic];
         lane.ring.leave(id);
         bounds.meter.release(puller.pending.len());
+        self.pending -= puller.pending.len();
+        bounds.hoard.give(puller.outbound);
         let mut at = 0;
         while at < puller.pending.len() {
             let sent = frame::sent_at(&puller.pending, at);
@@ -164,8 +195,9 @@ impl PushPull {
         bounds: &Bounds,
     ) -> Result<(), NoRoom> {
         let lane = &mut self.topics[topic];
-        let frame_bytes = frame::sent_size(payload);
-        if (!lane.has_backlog() && lane.choose(frame_bytes, members, bounds).is_some())
+        let size = frame::sent_size(payload);
+        if (!lane.has_backlog()
+            && lane.choose_for_new(size, self.pending, members, bounds).is_some())
             || lane.has_room(payload, bounds)
         {
             return has_memory(payload, 1, bounds);
@@ -187,9 +219,10 @@ impl PushPull {
         let lane = &mut self.topics[topic];
         let size = frame::sent_size(payload.len());
         if !lane.has_backlog()
-            && let Some(place) = lane.choose(size, members, bounds)
+            && let Some(place) = lane.choose_for_new(size, self.pending, members, bounds)
         {
             let id = lane.ring.served(place);
+            self.pending += size;
             frame::append(give(id, size, members, turn), kind.op_code(), payload);
             return;
         }
@@ -230,6 +263,7 @@ impl PushPull {
             && let Some(frame) = lane.pop(bounds)
         {
             let id = lane.ring.served(place);
+            self.pending += frame.len();
             give(id, frame.len(), members, turn).extend_from_slice(&frame);
         }
         if had_backlog && !lane.has_backlog() {
@@ -253,8 +287,9 @@ impl PushPull {
             return false;
         }
         turn.pool.meter.release(puller.pending.len());
+        self.pending -= puller.pending.len();
         let taken = receivers.jobs(id, std::mem::take(&mut puller.pending));
-        puller.outbound = taken.outbound;
+        puller.waits(taken.outbound, bounds);
         if let Some(spare) = taken.spare {
             turn.pool.give(spare);
         }
@@ -272,7 +307,7 @@ impl PushPull {
         turn: &mut Turn,
     ) {
         let Part::Puller(puller) = &mut members[id] else { return };
-        puller.outbound = outbound;
+        puller.waits(outbound, bounds);
         puller.stalled = false;
         self.resume(id, members, bounds, turn);
     }
@@ -292,6 +327,11 @@ impl PushPull {
         let full = |(_, lane): &(&str, &Lane)| lane.has_backlog();
         self.topics.iter().filter(full).map(|(name, lane)| (name, lane.backlog.len(), lane.bytes))
     }
+}
+
+/// What a job with this payload takes while it is in a backlog.
+fn kept_bytes(payload: usize) -> usize {
+    frame::sent_size(payload) + JOB_BYTES
 }
 
 /// The buffer of jobs that a puller gets in this turn, to which so many bytes will be appended.

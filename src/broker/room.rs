@@ -7,6 +7,8 @@ use super::waiting::Waiting;
 use super::{Bounds, Broker};
 use crate::limits::BUFFER_BYTES;
 
+const KIB: usize = 1024;
+
 /// A place in the row of those who wait for room in a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -20,19 +22,22 @@ pub(super) enum Place {
     Bus(TopicId),
     PubSub(TopicId),
     PushPull(TopicId),
-    /// Nowhere: `--memory-max` is used up.
-    Memory,
+    /// Nowhere: so much is missing of `--memory-max`, or a little less.
+    Memory {
+        kib: u32,
+    },
 }
 
-/// Why a POST has to wait; where it lines up.
+/// Why a publisher or a POST has to wait; where it lines up. As small as a register, since every
+/// message asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoRoom(pub(super) Place);
 
 impl NoRoom {
-    /// `--memory-max` is used up.
+    /// There is no memory for so many bytes.
     #[must_use]
-    pub const fn memory() -> Self {
-        Self(Place::Memory)
+    pub fn memory(bytes: usize) -> Self {
+        Self(Place::Memory { kib: u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX) })
     }
 
     /// Whether it is a backlog that is full, not a batch.
@@ -41,10 +46,13 @@ impl NoRoom {
         matches!(self.0, Place::PushPull(_))
     }
 
-    /// Whether it is `--memory-max` that is used up.
+    /// How many bytes there is no memory for, in whole KiB, if that is what is missing.
     #[must_use]
-    pub const fn is_memory(self) -> bool {
-        matches!(self.0, Place::Memory)
+    pub const fn memory_bytes(self) -> Option<usize> {
+        match self.0 {
+            Place::Memory { kib } => Some(kib as usize * KIB),
+            _ => None,
+        }
     }
 }
 
@@ -80,7 +88,7 @@ impl Broker {
 
     fn waiting(&mut self, place: Place) -> Option<&mut Waiting> {
         match place {
-            Place::Memory => Some(&mut self.starving),
+            Place::Memory { .. } => Some(&mut self.starving),
             Place::Bus(id) => self.bus.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
             Place::PubSub(id) => self.pubsub.topics.get_mut(id).map(|fanout| &mut fanout.waiting),
             Place::PushPull(id) => self.pushpull.topics.get_mut(id).map(|lane| &mut lane.waiting),
@@ -92,7 +100,7 @@ impl Broker {
 #[inline]
 pub(super) fn has_memory(payload: usize, copies: usize, bounds: &Bounds) -> Result<(), NoRoom> {
     let bytes = copies_bytes(payload, copies);
-    if bounds.meter.has_room(bytes) { Ok(()) } else { Err(NoRoom(Place::Memory)) }
+    if bounds.meter.has_room(bytes) { Ok(()) } else { Err(NoRoom::memory(bytes)) }
 }
 
 /// What so many copies of a message take at most.

@@ -24,6 +24,8 @@ pub(super) struct Life {
     pub(super) linger_until: Option<u64>,
     /// It is not read, for want of room.
     pub(super) paused: bool,
+    /// What it waits with is a whole message.
+    pub(super) has_whole: bool,
     /// More was read from it than its share of a turn; the rest is taken in the next one.
     pub(super) holding: bool,
 }
@@ -101,6 +103,7 @@ impl Life {
             unfinished: None,
             linger_until: None,
             paused: false,
+            has_whole: false,
             holding: false,
         }
     }

@@ -134,37 +134,37 @@ impl Line {
             self.end(table, Ending::Drop);
             return Turn::Again;
         }
-        let halt = match &mut self.phase {
-            Phase::Holding { accepts } => {
-                let accepts = *accepts;
-                return self.go_on(accepts, table, cx);
-            }
-            Phase::Open => return self.read(table, home, cx),
-            Phase::Paused(_) => return self.look_for_room(table, cx),
-            Phase::Lingering { end_of_input, shut } => {
-                let (writer, _) = table.writers.of(self.id);
-                let waits = !writer.outbound.is_empty();
-                if !waits && !*shut {
-                    // a shutdown of a TCP socket is immediate; an error means that it is gone
-                    let shutdown = Pin::new(writer.half()).poll_shutdown(cx);
-                    *end_of_input |= matches!(shutdown, Poll::Ready(Err(_)));
-                    *shut = true;
-                }
-                if !*end_of_input {
-                    match discard(&self.half, home, cx) {
-                        Poll::Ready(()) => *end_of_input = true,
-                        Poll::Pending => return Turn::Waits,
-                    }
-                }
-                !waits
-            }
-            Phase::Gone => return Turn::Waits,
-        };
-        if halt {
-            self.leave(table);
-            return Turn::Again;
+        match self.phase {
+            Phase::Holding { accepts } => self.go_on(accepts, table, cx),
+            Phase::Open => self.read(table, home, cx),
+            Phase::Paused(_) => self.look_for_room(table, cx),
+            Phase::Lingering { .. } => self.linger(table, home, cx),
+            Phase::Gone => Turn::Waits,
         }
-        Turn::Waits
+    }
+
+    /// Reads and drops until the peer has our last word and says no more.
+    fn linger(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
+        let Phase::Lingering { end_of_input, shut } = &mut self.phase else { return Turn::Again };
+        let (writer, _) = table.writers.of(self.id);
+        let waits = !writer.outbound.is_empty();
+        if !waits && !*shut {
+            // a shutdown of a TCP socket is immediate; an error means that it is gone
+            let shutdown = Pin::new(writer.half()).poll_shutdown(cx);
+            *end_of_input |= matches!(shutdown, Poll::Ready(Err(_)));
+            *shut = true;
+        }
+        if !*end_of_input {
+            match discard(&self.half, home, cx) {
+                Poll::Ready(()) => *end_of_input = true,
+                Poll::Pending => return Turn::Waits,
+            }
+        }
+        if waits {
+            return Turn::Waits;
+        }
+        self.leave(table);
+        Turn::Again
     }
 
     /// Writes what waits, as far as the socket takes it; false when the socket is gone.
@@ -227,9 +227,14 @@ impl Line {
                 return Turn::Waits;
             }
             Halt::NoRoom(no_room, message_bytes) => {
+                if no_room.memory_bytes().is_some() {
+                    self.reader.tighten(self.id, table);
+                }
                 let ticket = table.broker.line_up(no_room, cx.waker().clone());
                 table.counters().publisher_waits.add(1);
-                table.writers.of(self.id).0.life.paused = true;
+                let life = &mut table.writers.of(self.id).0.life;
+                life.paused = true;
+                life.has_whole = message_bytes.is_some();
                 self.phase = Phase::Paused(Pause { ticket, message_bytes, hung_up: None });
             }
         }
@@ -240,7 +245,10 @@ impl Line {
     fn look_for_room(&mut self, table: &mut Table, cx: &mut Context<'_>) -> Turn {
         let Phase::Paused(pause) = &mut self.phase else { return Turn::Again };
         let room = match pause.message_bytes {
-            Some(bytes) => table.broker.room(self.id, bytes),
+            Some(bytes) => {
+                let room = table.broker.room(self.id, bytes);
+                room.or_else(|no_room| table.make_room(no_room, self.id, bytes))
+            }
             None => table.has_memory_to_read(),
         };
         if room.is_err() {
@@ -258,7 +266,8 @@ impl Line {
             return Turn::Waits;
         }
         table.broker.step_out(pause.ticket);
-        table.writers.of(self.id).0.life.paused = false;
+        let life = &mut table.writers.of(self.id).0.life;
+        (life.paused, life.has_whole) = (false, false);
         self.go_on(true, table, cx)
     }
 
@@ -332,12 +341,8 @@ impl Line {
         inside
     }
 
-    /// Takes the connection out of the table: its socket closes.
+    /// Takes the connection, which left its topic, out of the table: its socket closes.
     fn leave(&mut self, table: &mut Table) {
-        if matches!(self.phase, Phase::Gone) {
-            return;
-        }
-        self.leave_topic(table);
         self.reader.forget(self.id, table);
         table.remove(self.id);
         self.phase = Phase::Gone;
@@ -353,7 +358,6 @@ impl Drop for Connection {
         }
         if let Ok(mut table) = home.table.try_borrow_mut() {
             line.end(&mut table, Ending::Reset);
-            line.leave(&mut table);
             table.poke();
         }
     }

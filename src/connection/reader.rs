@@ -8,14 +8,17 @@ use tokio::net::tcp::OwnedReadHalf;
 
 use super::breach;
 use super::keepalive::milliseconds;
-use super::shed::NO_MEMORY;
+use super::shed::CUT_SHORT;
 use super::table::Table;
 use super::writer::Ending;
 use crate::broker::{MemberId, NoRoom};
+use crate::close::{self, Reason};
 use crate::faults;
 use crate::frame::decoder::{Decoder, Event, Progress};
 use crate::frame::{self, Breach, OpCode};
+use crate::grouped::Grouped;
 use crate::limits::{FRAMES_PER_TURN_MAX, PONGS_PENDING_MAX, POST_WAIT_MAX, SCRATCH_BYTES};
+use crate::slack;
 
 /// Decodes what a connection's socket brings. Owns no buffer while no frame is unfinished.
 #[derive(Debug)]
@@ -85,7 +88,7 @@ impl Reader {
         if self.carry.len() + count < self.needs || kept < self.carry.len() {
             self.carry.extend_from_slice(&scratch[kept..kept + count]);
             if self.carry.len() < self.needs {
-                return if self.settle(id, table) { Ok(()) } else { no_memory(table) };
+                return if self.settle(id, table) { Ok(()) } else { no_memory(id, table) };
             }
             return self.resume(!table.draining, id, table);
         }
@@ -99,7 +102,7 @@ impl Reader {
             self.carry.extend_from_slice(&bytes[used..]);
         }
         // whoever halts anyway says why
-        if self.settle(id, table) || result.is_err() { result } else { no_memory(table) }
+        if self.settle(id, table) || result.is_err() { result } else { no_memory(id, table) }
     }
 
     /// Takes what was kept. `accepts` says whether messages are still taken: what was read before
@@ -114,7 +117,14 @@ impl Reader {
         let (used, result) = self.consume(&mut bytes, accepts, id, table);
         bytes.drain(..used);
         self.carry = bytes;
-        if self.settle(id, table) || result.is_err() { result } else { no_memory(table) }
+        if self.settle(id, table) || result.is_err() { result } else { no_memory(id, table) }
+    }
+
+    /// It waits for memory: what it has is held without room behind it.
+    #[cold]
+    pub(super) fn tighten(&mut self, id: MemberId, table: &mut Table) {
+        self.carry.shrink_to_fit();
+        self.count(id, table);
     }
 
     /// The connection is closing: nothing more is decoded.
@@ -154,6 +164,9 @@ impl Reader {
         if std::mem::take(&mut self.was_between) {
             writer.life.unfinished = None;
         }
+        if let Some(kept) = slack::kept(self.carry.len(), self.carry.capacity()) {
+            self.carry.shrink_to(kept);
+        }
         if self.carry.is_empty() {
             if self.carry.capacity() > 0 {
                 self.carry = vec![];
@@ -169,7 +182,7 @@ impl Reader {
 
     /// Counts what is kept now, over the limit, too, as it is there; whether there was room for it.
     fn count(&self, id: MemberId, table: &mut Table) -> bool {
-        let held = self.carry.len() + self.decoder.held();
+        let held = self.carry.capacity() + self.decoder.held();
         let more = held.saturating_sub(table.writers.of(id).0.unfinished_bytes);
         let has_room = table.writers.ground.meter.has_room(more) || table.shed(more);
         let (writer, ground) = table.writers.of(id);
@@ -263,9 +276,14 @@ fn make_room(
     bytes: usize,
     table: &mut Table,
 ) -> Result<(), Box<Halt>> {
-    let shed = no_room.is_memory() && table.shed(bytes + SCRATCH_BYTES);
-    let room = if shed { table.broker.room(id, bytes) } else { Err(no_room) };
-    room.map_err(|no_room| Box::new(Halt::NoRoom(no_room, Some(bytes))))
+    table.make_room(no_room, id, bytes).map_err(|no_room| {
+        // it is held while it waits
+        let missing = no_room.memory_bytes().map_or(0, |missing| missing + bytes);
+        if missing > table.memory_bytes_max() {
+            return Box::new(Halt::never(bytes, missing, table));
+        }
+        Box::new(Halt::NoRoom(no_room, Some(bytes)))
+    })
 }
 
 /// Whoever publishes waits for memory, in the middle of a message, too. Of the others no message
@@ -274,16 +292,20 @@ fn make_room(
 fn without_memory(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
     let (writer, _) = table.writers.of(id);
     if writer.role.sends() {
-        return Err(Box::new(Halt::NoRoom(NoRoom::memory(), None)));
+        return Err(Box::new(Halt::NoRoom(NoRoom::memory(SCRATCH_BYTES), None)));
     }
-    if writer.unfinished_bytes > 0 { no_memory(table) } else { Ok(()) }
+    if writer.unfinished_bytes > 0 { no_memory(id, table) } else { Ok(()) }
 }
 
 /// What a connection is told that cannot go on with its message.
 #[cold]
-fn no_memory<T>(table: &Table) -> Result<T, Box<Halt>> {
-    table.counters().memory_full.add(1);
-    Err(breach(NO_MEMORY).into())
+fn no_memory(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
+    let (writer, ground) = table.writers.of(id);
+    // whoever was shed for it is counted
+    if writer.ending.is_none() {
+        ground.counters.memory_full.add(1);
+    }
+    Err(breach(CUT_SHORT).into())
 }
 
 #[allow(clippy::unnecessary_box_returns, reason = "boxed here, `decode` keeps its registers")]
@@ -298,6 +320,18 @@ impl Halt {
     #[cold]
     fn echo(payload: &[u8]) -> Box<Self> {
         Box::new(Self::End(Ending::Echo(payload.to_vec())))
+    }
+
+    /// No shedding makes room for a message that is for too many levels.
+    #[cold]
+    fn never(bytes: usize, missing: usize, table: &Table) -> Self {
+        table.counters().message_too_long.add(1);
+        let (bytes, missing) = (Grouped(bytes), Grouped(missing));
+        let text = format!(
+            "message of {bytes} bytes takes {missing}, with a copy for each level: more than \
+             --memory-max"
+        );
+        breach(Reason::with(close::TOO_BIG, text))
     }
 
     /// The peer did what it must not.

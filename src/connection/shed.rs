@@ -1,16 +1,22 @@
 //! What is given up when `--memory-max` is nearly used up.
 
+use super::keepalive::Life;
 use super::table::{Ground, Table, Writers, member};
 use super::writer::{Ending, Writer};
 use crate::broker::{MemberId, NoRoom, Role};
 use crate::close::{self, Reason};
-use crate::limits::{SCRATCH_BYTES, SHED_BYTES_MIN};
+use crate::limits::{MEMORY_HOARD_PARTS, SCRATCH_BYTES, SHED_BYTES_MIN};
 use crate::slow_consumer::Policy;
 
 /// What a connection is told that cannot go on with its message.
-pub(super) const NO_MEMORY: Reason = Reason::new(
+pub(super) const CUT_SHORT: Reason = Reason::new(
     close::TRY_AGAIN,
     "message cut short: the broker is short of memory (--memory-max)",
+);
+/// What a connection is told whose message cannot even wait.
+const NOT_TAKEN: Reason = Reason::new(
+    close::TRY_AGAIN,
+    "message not taken: the broker is short of memory (--memory-max)",
 );
 
 impl Table {
@@ -27,7 +33,28 @@ impl Table {
     pub(super) fn has_memory_to_read(&mut self) -> Result<(), NoRoom> {
         let has_room =
             self.writers.ground.meter.has_room(SCRATCH_BYTES) || self.shed(SCRATCH_BYTES);
-        if has_room { Ok(()) } else { Err(NoRoom::memory()) }
+        if has_room { Ok(()) } else { Err(NoRoom::memory(SCRATCH_BYTES)) }
+    }
+
+    /// A member's message found no room: if memory is what is missing, shedding may make some.
+    #[cold]
+    pub(super) fn make_room(
+        &mut self,
+        no_room: NoRoom,
+        id: MemberId,
+        message_bytes: usize,
+    ) -> Result<(), NoRoom> {
+        match no_room.memory_bytes() {
+            Some(missing) if self.shed(missing + SCRATCH_BYTES) => {
+                self.broker.room(id, message_bytes)
+            }
+            _ => Err(no_room),
+        }
+    }
+
+    /// What all queues of the broker may hold together.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.writers.ground.meter.bytes_max()
     }
 
     /// Takes from those who are farthest behind what waits for them, until so many bytes more may
@@ -40,18 +67,21 @@ impl Table {
         if self.shed_at == Some(writers.ground.now) {
             return writers.ground.meter.has_room(bytes);
         }
+        let scarce_bytes = writers.ground.meter.scarce_bytes();
         let mut behind = writers.largest(Writer::sheddable);
+        let mut left = sum(&behind);
         while writers.needs(bytes)
-            && let Some((_, id)) = behind.pop()
+            && let Some((size, id)) = behind.pop()
+            // many who are behind a little are worth it together
+            && (size >= SHED_BYTES_MIN || left >= scarce_bytes)
         {
             let (writer, ground) = writers.of(id);
             writer.shed(ground);
-        }
-        if behind.is_empty() {
-            self.shed_at = Some(writers.ground.now);
+            left -= size;
         }
         if writers.needs(bytes) {
-            writers.end_unfinished(bytes.max(writers.ground.meter.scarce_bytes()));
+            self.shed_at = Some(writers.ground.now);
+            writers.end_unfinished(bytes.max(scarce_bytes));
         }
         writers.ground.meter.has_room(bytes)
     }
@@ -67,13 +97,24 @@ impl Writer {
 
     /// Gives up what waits for it.
     fn shed(&mut self, ground: &Ground) {
-        ground.counters.memory_sheds.add(1);
         if ground.policy(self.role) == Policy::Close {
+            ground.counters.memory_sheds.add(1);
             let text = "slow consumer: the broker is short of memory (--memory-max)";
-            return self.too_slow(Reason::new(close::TRY_AGAIN, text), ground);
+            return self.too_slow(Reason::new(close::TRY_AGAIN, text), 0, ground);
         }
         let dropped = self.outbound.drop_messages();
-        self.lose(dropped, ground);
+        // the message that is partly written stays, and may be all that is left
+        if dropped.messages > 0 {
+            ground.counters.memory_sheds.add(1);
+            self.lose(dropped, ground);
+        }
+    }
+
+    /// What it keeps of messages: of those that are whole and wait, or of one that is not.
+    fn kept(&self, whole: bool) -> usize {
+        let Life { has_whole, holding, .. } = self.life;
+        let counts = self.ending.is_none() && (has_whole || holding) == whole;
+        if counts { self.unfinished_bytes } else { 0 }
     }
 }
 
@@ -84,32 +125,46 @@ impl Writers {
     }
 
     /// Ends those who keep the most of messages that have not ended, as many as keep so much
-    /// together; nobody if all of them do not. It is free once their tasks have run.
-    fn end_unfinished(&mut self, mut missing: usize) {
-        let mut unfinished = self.largest(|writer| writer.unfinished_bytes);
-        if unfinished.iter().map(|(bytes, _)| bytes).sum::<usize>() < missing {
-            return;
+    /// together; nobody if all of them do not. Then those who wait for room with whole ones, until
+    /// what they keep is no hoard any more. It is free once their tasks have run.
+    fn end_unfinished(&mut self, missing: usize) {
+        let unfinished = self.largest(|writer| writer.kept(false));
+        if sum(&unfinished) >= missing {
+            return self.end_all(unfinished, missing, &CUT_SHORT);
         }
+        let waiting = self.largest(|writer| writer.kept(true));
+        let hoard = self.ground.meter.bytes_max() / MEMORY_HOARD_PARTS;
+        let excess = sum(&waiting).saturating_sub(hoard);
+        self.end_all(waiting, excess, &NOT_TAKEN);
+    }
+
+    /// Ends as many of these as keep so much together, those who keep the most first.
+    fn end_all(&mut self, mut list: Vec<(usize, MemberId)>, mut missing: usize, reason: &Reason) {
         while missing > 0
-            && let Some((bytes, id)) = unfinished.pop()
+            && let Some((bytes, id)) = list.pop()
         {
             let (writer, ground) = self.of(id);
             ground.counters.memory_sheds.add(1);
             ground.counters.memory_full.add(1);
-            writer.end(Ending::Close(NO_MEMORY));
+            writer.end(Ending::Close(reason.clone()));
             missing = missing.saturating_sub(bytes);
         }
     }
 
-    /// Those who have enough of something to be worth it, and how much; the largest last.
+    /// Those who have some of something, and how much; the largest last.
     fn largest(&self, bytes: impl Fn(&Writer) -> usize) -> Vec<(usize, MemberId)> {
         let numbered = self.list.iter().enumerate();
         let sized = numbered.filter_map(|(number, writer)| {
             let bytes = bytes(writer.as_ref()?);
-            (bytes >= SHED_BYTES_MIN).then_some((bytes, member(number)))
+            (bytes > 0).then_some((bytes, member(number)))
         });
         let mut sized: Vec<_> = sized.collect();
         sized.sort_unstable_by_key(|(bytes, _)| *bytes);
         sized
     }
+}
+
+/// What all of these have together.
+fn sum(list: &[(usize, MemberId)]) -> usize {
+    list.iter().map(|(bytes, _)| bytes).sum()
 }

@@ -39,13 +39,18 @@ impl Writer {
     /// A run of a batch does not fit behind what waits: does what the operator chose.
     #[cold]
     pub(super) fn overflow(&mut self, batch: &Batch, run: Range<usize>, ground: &Ground) {
+        if self.is_settling {
+            // it closes by itself: there is no more for it, and it is not counted
+            return self.end(Ending::Drop);
+        }
         let max = ground.outbound_bytes_max;
         let dropped = match ground.policy(self.role) {
             Policy::Close => {
                 let bytes = Grouped(max);
                 let text =
                     format!("slow consumer: more than {bytes} bytes behind (--max-outbound)");
-                return self.too_slow(Reason::with(close::TRY_AGAIN, text), ground);
+                let reason = Reason::with(close::TRY_AGAIN, text);
+                return self.too_slow(reason, run.len(), ground);
             }
             Policy::DropOldest => self.outbound.push_dropping_oldest(batch, run, max),
             Policy::DropNewest => self.outbound.push_dropping_newest(batch, run, max),
@@ -53,21 +58,20 @@ impl Writer {
         self.lose(dropped, ground);
     }
 
-    /// Closes it for the policy of its pattern.
-    pub(super) fn too_slow(&mut self, reason: Reason, ground: &Ground) {
+    /// Closes it for the policy of its pattern; so many bytes more did not even come to wait.
+    pub(super) fn too_slow(&mut self, reason: Reason, more: usize, ground: &Ground) {
         ground.counters.slow_consumers.add(1);
         counter(&ground.counters, self.role, Policy::Close).add(1);
-        self.give_up(reason, ground);
+        self.give_up(reason, more, ground);
     }
 
-    /// Closes it, whatever the policy. What waits behind the partly written frame is dropped at
-    /// once; a puller's jobs go to another when its task leaves the topic.
-    pub(super) fn give_up(&mut self, reason: Reason, ground: &Ground) {
-        let behind = self.outbound.bytes();
-        if self.role != Role::Puller {
-            let dropped = self.outbound.cut();
-            ground.counters.slow_consumer_bytes.add(dropped as u64);
-        }
+    /// Closes it, whatever the policy: no puller, which would be passed over. What waits behind
+    /// the partly written frame is dropped at once.
+    pub(super) fn give_up(&mut self, reason: Reason, more: usize, ground: &Ground) {
+        debug_assert_ne!(self.role, Role::Puller, "a puller is passed over");
+        let behind = self.outbound.bytes() + more;
+        let dropped = self.outbound.cut() + more;
+        ground.counters.slow_consumer_bytes.add(dropped as u64);
         self.end(Ending::TooSlow { reason, behind });
     }
 

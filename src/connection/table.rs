@@ -48,7 +48,6 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(super) struct Writers {
     pub(super) list: Vec<Option<Writer>>,
-    open: usize,
     /// What all of them need to write.
     pub(super) ground: Ground,
 }
@@ -80,7 +79,7 @@ impl Table {
         };
         Self {
             broker: Broker::new(bounds),
-            writers: Writers { list: vec![], open: 0, ground },
+            writers: Writers { list: vec![], ground },
             draining: false,
             rules: Rules::new(limits),
             connections,
@@ -154,8 +153,8 @@ impl Table {
     }
 
     /// Connections that are open or closing.
-    pub(crate) const fn connections(&self) -> usize {
-        self.writers.open
+    pub(crate) fn connections(&self) -> u64 {
+        self.counters().connections.value()
     }
 
     /// Where the shard counts.
@@ -191,7 +190,9 @@ impl Table {
     /// Gives a connection that says its last word next what was published before. One that is
     /// behind would only have it cut off again.
     pub(super) fn settle(&mut self, id: MemberId) {
-        if self.writers.of(id).0.outbound.is_empty() {
+        let (writer, _) = self.writers.of(id);
+        writer.is_settling = true;
+        if writer.outbound.is_empty() {
             self.broker.settle(id, &mut self.writers);
         }
     }
@@ -226,8 +227,8 @@ impl Table {
     }
 
     fn act(&mut self, id: MemberId, due: Due) {
-        let counters = Arc::clone(self.counters());
         let (writer, ground) = self.writers.of(id);
+        let counters = &ground.counters;
         match due {
             Due::Nothing => {}
             Due::Look => writer.wake(),
@@ -244,7 +245,7 @@ impl Table {
                 counters.write_stalls.add(1);
                 let max = self.rules.write_stall_max();
                 let text = format!("slow consumer: took nothing for {max:?} (--write-timeout)");
-                writer.give_up(Reason::with(close::TRY_AGAIN, text), ground);
+                writer.give_up(Reason::with(close::TRY_AGAIN, text), 0, ground);
             }
             Due::Unfinished => {
                 counters.message_unfinished.add(1);
@@ -255,7 +256,8 @@ impl Table {
             Due::Inactive => {
                 counters.inactive.add(1);
                 let reason = Reason::new(close::GOING_AWAY, "inactive for too long");
-                writer.end(Ending::Close(reason));
+                writer.end(Ending::Close(reason.clone()));
+                self.log_closing(id, &reason);
             }
             Due::LingerEnd => writer.end(Ending::Reset),
         }
@@ -330,12 +332,10 @@ impl Writers {
             self.list.resize_with(number + 1, || None);
         }
         self.list[number] = Some(writer);
-        self.open += 1;
     }
 
     fn remove(&mut self, id: MemberId) {
         self.list[id.0 as usize] = None;
-        self.open -= 1;
         while let Some(None) = self.list.last() {
             self.list.pop();
         }

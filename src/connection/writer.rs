@@ -57,6 +57,8 @@ pub(super) struct Writer {
     pub(super) ending: Option<Box<Ending>>,
     /// What its reader keeps of messages that have not ended.
     pub(super) unfinished_bytes: usize,
+    /// It gets the last of what is for it, and is no slow consumer any more.
+    pub(super) is_settling: bool,
     /// What was dropped since it last had everything; `None` is nothing.
     pub(super) lost: Option<Box<Lost>>,
     /// The connection's task.
@@ -81,6 +83,7 @@ impl Writer {
             life: Life::new(now),
             ending: None,
             unfinished_bytes: 0,
+            is_settling: false,
             lost: None,
             task: None,
             _descriptor: descriptor,

@@ -62,12 +62,12 @@ impl Decoder {
         self.unfinished.is_some()
     }
 
-    /// What it holds of an unfinished message, bytes.
+    /// What it takes to hold an unfinished message, bytes.
     #[must_use]
     pub fn held(&self) -> usize {
         self.unfinished
             .as_ref()
-            .map_or(0, |unfinished| size_of::<Unfinished>() + unfinished.payload.len())
+            .map_or(0, |unfinished| size_of::<Unfinished>() + unfinished.payload.capacity())
     }
 
     /// Looks at the frame at the start of `bytes` without changing anything. What its head alone

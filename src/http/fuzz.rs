@@ -64,7 +64,7 @@ impl House {
         let door = Door {
             router: RefCell::new(Some(router)),
             counters: Arc::new(Counters::default()),
-            bodies: Arc::new(Budget::new(limits.bodies_bytes_max)),
+            bodies: Arc::new(limits.bodies_budget()),
             meter: Meter::unlimited(),
             descriptors: Arc::new(Budget::new(1)),
             turnstile: Arc::new(Turnstile::new(&limits)),

@@ -49,10 +49,10 @@ fn part(home: &Home, from: usize, count: usize, late: bool) -> (usize, usize) {
 
 /// How many of `total` connections should have been told goodbye by now: evenly over half of the
 /// time, but never slower than a fixed rate, so that a few are told at once.
-fn due(elapsed: Duration, total: usize, drain_max: Duration) -> usize {
+fn due(elapsed: Duration, total: u64, drain_max: Duration) -> usize {
     let elapsed = (elapsed + DRAIN_STEP).as_millis();
     let half = (drain_max / 2).as_millis().max(1);
-    let even = total as u128 * elapsed / half;
+    let even = u128::from(total) * elapsed / half;
     let least = u128::from(DRAIN_CLOSES_PER_SECOND_MIN) * elapsed / 1000;
     usize::try_from(even.max(least)).unwrap_or(usize::MAX)
 }

@@ -15,6 +15,7 @@ use super::Shard;
 use super::guard::{self, Guarded};
 use crate::broker::{NoRoom, Ticket};
 use crate::connection::{Home, open};
+use crate::grouped::Grouped;
 use crate::handover::{Arrival, Clock, Descriptor, Handshake, Inbox, Post};
 use crate::limits::{INBOX_TURN_MAX, LINGER_MAX, POST_WAIT_MAX};
 use crate::refusal::Refusal;
@@ -119,10 +120,22 @@ fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
     if table.is_short_of_memory() {
         return Err(Refusal::memory_full());
     }
-    let outcome = table.broker.post(*pattern, topic, *kind, body);
+    let mut outcome = table.broker.post(*pattern, topic, *kind, body);
+    if let Ok(Err(no_room)) = outcome
+        && let Some(missing) = no_room.memory_bytes()
+    {
+        // it is held meanwhile
+        let missing = missing + body.len();
+        if missing > table.memory_bytes_max() {
+            return Err(never(body.len(), missing));
+        }
+        if table.shed(missing - body.len()) {
+            outcome = table.broker.post(*pattern, topic, *kind, body);
+        }
+    }
     table.poke();
     if let Ok(Err(no_room)) = outcome
-        && no_room.is_memory()
+        && no_room.memory_bytes().is_some()
     {
         // waiting would hold what there is too little of
         return Err(Refusal::memory_full());
@@ -131,6 +144,16 @@ fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
         table.counters().topics_full.add(1);
         Refusal::topics_full()
     })
+}
+
+/// No shedding makes room for a message that is for too many levels.
+fn never(bytes: usize, missing: usize) -> Refusal {
+    let (bytes, missing) = (Grouped(bytes), Grouped(missing));
+    let message = format!(
+        "body of {bytes} bytes takes {missing}, with a copy for each level that is heard: more \
+         than --memory-max"
+    );
+    Refusal::new(413, "body-too-long", message)
 }
 
 /// A POST whose topic is full waits a while, like a publisher that is not read. It is given up

@@ -18,6 +18,7 @@ mod floods;
 mod frames;
 mod handshakes;
 mod heads;
+mod hoards;
 mod joining;
 mod keepalive;
 mod many_topics;

@@ -1,6 +1,8 @@
 //! `--memory-max`: when it is nearly used up, the farthest behind are shed, newcomers are refused,
 //! and what is counted does not pass it.
 
+use std::time::Duration;
+
 use mercury::limits::Limits;
 use mercury::slow_consumer::{Policy, SlowConsumer};
 use tokio::task::JoinSet;
@@ -12,9 +14,7 @@ use crate::slow_consumers::{numbers, publish};
 
 const MIB: usize = 1024 * 1024;
 /// What the broker of these tests may hold.
-const MEMORY_BYTES: usize = 20 * MIB;
-/// Payload of the messages that fill it.
-const MESSAGE_BYTES: usize = 64 * 1024;
+pub(crate) const MEMORY_BYTES: usize = 20 * MIB;
 
 /// One shard and one acceptor that may hold little, and receivers that may be far behind.
 fn scarce() -> TestServer {
@@ -24,7 +24,8 @@ fn scarce() -> TestServer {
     })
 }
 
-fn little(limits: &mut Limits) {
+/// They may hold little, and be far behind.
+pub(crate) fn little(limits: &mut Limits) {
     limits.body_bytes_max = 4 * MIB;
     limits.memory_bytes_max = MEMORY_BYTES;
     limits.outbound_bytes_max = 1 << 30;
@@ -89,29 +90,48 @@ async fn a_receiver_that_messages_are_dropped_from_is_shed_and_stays() {
     server.until(|c| &c.memory_bytes, 0).await;
 }
 
-/// Fills the memory with jobs that nobody pulls and nobody could shed; the pusher waits then.
-async fn fill(server: &TestServer) -> (Line, usize) {
-    let mut full = Line::open(server, "/push/full").await;
-    let mut jobs = 0;
-    while server.count(|c| &c.publisher_waits) == 0 {
-        full.send(numbered(jobs, MESSAGE_BYTES)).await;
-        jobs += 1;
-        // it is read, or not read any more
-        while server.count(|c| &c.messages_in) < jobs as u64
-            && server.count(|c| &c.publisher_waits) == 0
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+/// What each of those is sent who fill the memory.
+const LARGE_BYTES: usize = MIB;
+/// Jobs that wait meanwhile.
+const JOBS: [&str; 2] = ["one", "two"];
+
+/// Fills the memory with what nobody could shed: messages that are partly written to subscribers
+/// who read nothing and lose none. Publisher and subscriber of each; the last one waits.
+async fn fill(server: &TestServer) -> Vec<[Line; 2]> {
+    let mut pairs = vec![];
+    for number in 0..2 * MEMORY_BYTES / LARGE_BYTES {
+        let deaf = Line::narrow(server, &format!("/sub/deaf/{number}")).await;
+        pairs.push([Line::open(server, &format!("/pub/deaf/{number}")).await, deaf]);
+    }
+    for number in 0..pairs.len() {
+        pairs[number][0].send(numbered(number, LARGE_BYTES)).await;
+        while server.count(|c| &c.messages_in) <= number as u64 + JOBS.len() as u64 {
+            if server.count(|c| &c.publisher_waits) > 0 {
+                pairs.truncate(number + 1);
+                return pairs;
+            }
+            tokio::task::yield_now().await;
         }
     }
-    (full, jobs)
+    panic!("there is room for everything");
 }
 
 #[tokio::test]
 async fn newcomers_and_posts_are_refused_and_nothing_accepted_is_lost() {
-    let server = scarce();
-    let mut sender = Line::open(&server, "/pub/a").await;
-    let mut reader = Line::open(&server, "/sub/a").await;
-    let (mut pusher, jobs) = fill(&server).await;
+    let policy = Policy::DropOldest;
+    let server = TestServer::with(|config| {
+        config.shards = std::num::NonZeroUsize::MIN;
+        little(&mut config.limits);
+        config.limits.message_bytes_max = LARGE_BYTES;
+        config.limits.write_stall_max = Duration::from_hours(1);
+        config.limits.slow_consumer = SlowConsumer { bus: policy, pubsub: policy };
+    });
+    let mut pusher = Line::open(&server, "/push/full").await;
+    for job in JOBS {
+        pusher.send(frame(TEXT, job)).await;
+        pusher.quiet().await;
+    }
+    let filled = fill(&server).await;
     assert!(server.count(|c| &c.memory_bytes) <= MEMORY_BYTES as u64);
     let sentence = "as much waits to be sent as --memory-max allows\n";
     assert_eq!(server.refusal("/sub/b").await, (503, sentence.to_owned()));
@@ -125,18 +145,17 @@ async fn newcomers_and_posts_are_refused_and_nothing_accepted_is_lost() {
     assert!(answer.contains("\r\nretry-after: "), "{answer}");
     assert!(answer.contains("{\"code\":\"memory-full\","), "{answer}");
     assert_eq!(server.count(|c| &c.memory_full), 4);
-    // who would publish waits, and is read again when there is room
-    sender.send(frame(TEXT, "later")).await;
-    server.until(|c| &c.publisher_waits, 2).await;
     // a puller is let in: it makes room
     let mut puller = Line::open(&server, "/pull/full").await;
-    for expected in 0..jobs {
-        assert_eq!(puller.number().await, expected);
+    for job in JOBS {
+        assert_eq!(puller.text().await, job);
     }
-    assert_eq!(reader.text().await, "later");
+    // and whoever waits is read again when there is room
+    for (number, [_, mut deaf]) in filled.into_iter().enumerate() {
+        assert_eq!(deaf.number().await, number);
+    }
     assert_eq!(server.post("/push/full", "more").await.0, 200);
     assert_eq!(puller.text().await, "more");
-    pusher.quiet().await;
     server.until(|c| &c.memory_bytes, 0).await;
     Line::open(&server, "/sub/b").await.quiet().await;
 }

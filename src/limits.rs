@@ -76,6 +76,8 @@ pub const MEMORY_SCARCE_PARTS: usize = 16;
 /// The whole divided by this is not given out at all: it is for what cannot be refused any more,
 /// the spare room of batches and answers to pings.
 pub const MEMORY_RESERVE_PARTS: usize = 16;
+/// How often a body that finds no memory looks again, until every shard has shed.
+pub const MEMORY_LOOK: Duration = Duration::from_millis(50);
 /// The least that `--memory-max` must have for each thread: leases that are not used up.
 pub const MEMORY_BYTES_PER_THREAD_MIN: usize = 4 * MIB;
 /// What a buffer takes besides its bytes.

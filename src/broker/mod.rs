@@ -410,6 +410,15 @@ impl Broker {
         }
     }
 
+    /// Whether the member is a pusher whose topic has a puller.
+    #[must_use]
+    pub fn has_puller(&self, id: MemberId) -> bool {
+        match &self.members[id] {
+            Part::Pusher(topic) => self.pushpull.topics[*topic].has_puller(),
+            _ => false,
+        }
+    }
+
     /// The topics that hold a backlog: name, jobs, payload bytes.
     pub fn backlogs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
         self.pushpull.backlogs()

@@ -45,6 +45,10 @@ impl Lane {
         !self.backlog.is_empty()
     }
 
+    pub(super) fn has_puller(&self) -> bool {
+        !self.ring.is_empty()
+    }
+
     /// Whether the backlog may take a job with this payload.
     fn has_room(&self, payload: usize, bounds: &Bounds) -> bool {
         self.backlog.len() < bounds.backlog_messages_max

@@ -29,6 +29,10 @@ impl Ring {
         self.next = (self.next + 1) % self.pullers.len();
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.pullers.is_empty()
+    }
+
     /// The turn of one that leaves passes to the one that followed it.
     pub(super) fn leave(&mut self, id: MemberId) {
         let Some(place) = self.place(id) else { return };

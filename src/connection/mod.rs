@@ -221,7 +221,8 @@ impl Line {
         match halt {
             Halt::End(ending) => self.end(table, ending),
             Halt::TurnOver { accepts } => {
-                table.writers.of(self.id).0.life.holding = true;
+                // what is not taken holds nobody up
+                table.writers.of(self.id).0.life.holding = accepts;
                 self.phase = Phase::Holding { accepts };
                 yield_turn(cx);
                 return Turn::Waits;
@@ -253,9 +254,9 @@ impl Line {
         };
         if room.is_err() {
             let now = table.writers.ground.now;
-            if reader::has_hung_up(&self.half, &mut pause.hung_up, now, cx) {
+            if let Some(ending) = reader::hang_up(&self.half, &mut pause.hung_up, now, cx) {
                 table.counters().publisher_hangups.add(1);
-                self.end(table, Ending::Drop);
+                self.end(table, ending);
                 return Turn::Again;
             }
             if let Err(no_room) = room

@@ -119,6 +119,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_drain_waits_for_what_was_read_and_not_yet_taken() {
+        /// A masked text message.
+        const MESSAGE: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, b'x'];
+        let limits = Limits::default();
+        let bounds = Bounds::new(&limits, Arc::new(Counters::default()));
+        let home = Home::new(Table::new(bounds, &limits, None), &limits);
+        let (_listener, mut client) = peer(&home, b"");
+        let (mut talker, _) = peer(&home, MESSAGE);
+        home.table.borrow_mut().draining = true;
+        // neither the one who said it nor the one who is to hear it
+        assert_eq!(home.table.borrow_mut().part(0, 2, false), (0, 0));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut talker).poll(&mut cx).is_pending());
+        home.table.borrow_mut().flush(2);
+        assert_eq!(home.table.borrow_mut().part(0, 2, false), (0, 2));
+        let mut heard = [0; 1024];
+        let count = client.read(&mut heard).unwrap();
+        assert!(heard[..count].ends_with(&[0x81, 1, b'x']), "{:?}", &heard[..count]);
+    }
+
+    #[tokio::test]
     async fn who_closes_is_told_so_however_much_waits_for_it() {
         let limits = Limits { outbound_bytes_max: 8192, ..Limits::default() };
         let bounds = Bounds::new(&limits, Arc::new(Counters::default()));

@@ -373,21 +373,26 @@ impl Pongs {
     }
 }
 
-/// Whether the peer of a connection that is not read is gone: a reset at once, an end of input
-/// after as long as a POST would wait for room.
-pub(super) fn has_hung_up(
+/// How a connection ends that is not read and whose peer is gone: at once at a reset. A peer that
+/// only said all may be there, and is told after as long as a POST would wait for room.
+pub(super) fn hang_up(
     half: &OwnedReadHalf,
     since: &mut Option<u64>,
     now: u64,
     cx: &mut Context<'_>,
-) -> bool {
+) -> Option<Ending> {
     let ready = pin!(half.as_ref().ready(Interest::READABLE | Interest::ERROR)).poll(cx);
     match ready {
-        Poll::Ready(Err(_)) => true,
-        Poll::Ready(Ok(ready)) if ready.is_error() || ready.is_write_closed() => true,
+        Poll::Ready(Err(_)) => Some(Ending::Drop),
+        Poll::Ready(Ok(ready)) if ready.is_error() || ready.is_write_closed() => Some(Ending::Drop),
         Poll::Ready(Ok(ready)) if ready.is_read_closed() => {
-            now - *since.get_or_insert(now) >= milliseconds(POST_WAIT_MAX)
+            let waits = now - *since.get_or_insert(now);
+            (waits >= milliseconds(POST_WAIT_MAX)).then(|| {
+                let seconds = POST_WAIT_MAX.as_secs();
+                let text = format!("the topic had no room for {seconds} seconds after your last");
+                Ending::Close(Reason::with(close::TRY_AGAIN, text))
+            })
         }
-        Poll::Ready(Ok(_)) | Poll::Pending => false,
+        Poll::Ready(Ok(_)) | Poll::Pending => None,
     }
 }

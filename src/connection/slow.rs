@@ -36,14 +36,19 @@ pub(super) struct Lines {
 }
 
 impl Writer {
-    /// A run of a batch does not fit behind what waits: does what the operator chose.
+    /// A run of a batch does not fit into `max` behind what waits: does what the operator chose.
     #[cold]
-    pub(super) fn overflow(&mut self, batch: &Batch, run: Range<usize>, ground: &Ground) {
+    pub(super) fn overflow(
+        &mut self,
+        batch: &Batch,
+        run: Range<usize>,
+        max: usize,
+        ground: &Ground,
+    ) {
         if self.is_settling {
             // it closes by itself: there is no more for it, and it is not counted
             return self.end(Ending::Drop);
         }
-        let max = ground.outbound_bytes_max;
         let dropped = match ground.policy(self.role) {
             Policy::Close => {
                 let bytes = Grouped(max);

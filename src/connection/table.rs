@@ -284,9 +284,11 @@ impl Table {
 
     /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`
     /// on; where to go on, and how many it was. Unless it is `late`, a publisher who waits for
-    /// room is not among them: what was read from it may find some yet.
+    /// room or for its turn is not among them: what was read from it may yet be taken. Nor are
+    /// those who would get it.
     pub(crate) fn part(&mut self, from: usize, count: usize, late: bool) -> (usize, usize) {
         let (length, mut parted) = (self.writers.list.len(), 0);
+        let coming = if late { Coming::default() } else { self.coming() };
         for step in 0..length {
             let number = (from + step) % length;
             if parted == count {
@@ -298,6 +300,7 @@ impl Table {
             let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
             if !closing
                 && (late || !(writer.life.paused || writer.life.holding))
+                && !coming.is_for(writer.role)
                 && writer.outbound.is_empty()
                 && !has_backlog
             {
@@ -308,6 +311,25 @@ impl Table {
         (0, parted)
     }
 
+    /// What is still to come of what was read before the drain.
+    fn coming(&self) -> Coming {
+        let mut coming = Coming::default();
+        for (number, writer) in self.writers.list.iter().enumerate() {
+            let Some(Writer { role, life, .. }) = writer else { continue };
+            if !(life.holding || life.paused) {
+                continue;
+            }
+            match role {
+                Role::Peer => coming.to_peers = true,
+                Role::Publisher => coming.to_subscribers = true,
+                // while nobody pulls it waits for ever
+                Role::Pusher => coming.to_pullers |= self.broker.has_puller(member(number)),
+                Role::Subscriber | Role::Puller => {}
+            }
+        }
+        coming
+    }
+
     /// Cuts every connection that is left: the drain is over.
     pub(crate) fn cut(&mut self) {
         let counters = Arc::clone(self.counters());
@@ -316,6 +338,25 @@ impl Table {
             counters.drain_cut_bytes.add(writer.outbound.bytes() as u64);
             writer.ending = Some(Box::new(Ending::Reset));
             writer.wake();
+        }
+    }
+}
+
+/// Whom messages may still reach that were read, and found no room or no time yet.
+#[derive(Debug, Clone, Copy, Default)]
+struct Coming {
+    to_peers: bool,
+    to_subscribers: bool,
+    to_pullers: bool,
+}
+
+impl Coming {
+    const fn is_for(self, role: Role) -> bool {
+        match role {
+            Role::Peer => self.to_peers,
+            Role::Subscriber => self.to_subscribers,
+            Role::Puller => self.to_pullers,
+            Role::Publisher | Role::Pusher => false,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::frame::{self, OpCode};
 use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
+use crate::slow_consumer::Policy;
 
 /// How a connection ends. Others only mark it and wake its task, which alone leaves the topic.
 #[derive(Debug)]
@@ -208,14 +209,18 @@ impl Writer {
                 return self.wake();
             }
         }
+        let mut max = ground.outbound_bytes_max;
         for run in runs {
             let done = written.min(run.len());
             written -= done;
-            let max = ground.outbound_bytes_max;
             if self.outbound.push(batch, run.start, run.end, done, max).is_err() {
-                self.overflow(batch, run.clone(), ground);
+                self.overflow(batch, run.clone(), max, ground);
                 if self.ending.is_some() {
                     return;
+                }
+                if ground.policy(self.role) == Policy::DropNewest {
+                    // what is there has no gap
+                    max = 0;
                 }
             }
         }

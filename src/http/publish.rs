@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Door;
 use super::answer::Denial;
@@ -17,8 +17,8 @@ use super::wire::Progress;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
 use crate::grouped::Grouped;
-use crate::handover::{Arrival, Post};
-use crate::limits::{BODY_BYTES_PER_SECOND_MIN, Budget};
+use crate::handover::{Arrival, Post, Shutdown};
+use crate::limits::{BODY_BYTES_PER_SECOND_MIN, Budget, MEMORY_LOOK, SWEEP_INTERVAL_MAX};
 use crate::memory::Meter;
 use crate::refusal::Refusal;
 
@@ -34,10 +34,18 @@ struct Share {
 }
 
 impl Share {
-    /// Takes that much more, or says why not.
-    fn grow(&mut self, bytes: usize) -> Result<(), Denial> {
-        if !self.meter.has_room(bytes) {
-            return Err(Refusal::memory_full().into());
+    /// Takes that much more, or says why not. Memory may be there once every shard has shed, which
+    /// their sweeps do when it is scarce.
+    async fn grow(&mut self, bytes: usize, shutdown: &Shutdown) -> Result<(), Denial> {
+        let deadline = Instant::now() + 2 * SWEEP_INTERVAL_MAX;
+        while !self.meter.has_room(bytes) {
+            if shutdown.has_begun() {
+                return Err(Refusal::draining().into());
+            }
+            if Instant::now() >= deadline {
+                return Err(Refusal::memory_full().into());
+            }
+            sleep(MEMORY_LOOK).await;
         }
         if !self.budget.take(bytes) {
             let message = "the bodies of all requests together are as large as they may be";
@@ -166,7 +174,7 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
         if piece.len() > max - gathered.len() {
             return Err(too_long(format!("body is more than {} bytes", Grouped(max))));
         }
-        share.grow(piece.len())?;
+        share.grow(piece.len(), &door.shutdown).await?;
         if gathered.is_empty() {
             // most bodies come in one piece, and then fit exactly
             gathered.reserve_exact(piece.len());
@@ -230,14 +238,15 @@ mod tests {
         assert_eq!((late.status, &*late.message), (408, message));
     }
 
-    #[test]
-    fn a_share_goes_back_when_dropped() {
+    #[tokio::test]
+    async fn a_share_goes_back_when_dropped() {
         let budget = Arc::new(Budget::new(10));
-        let meter = Meter::unlimited();
+        let (meter, shutdown) = (Meter::unlimited(), Shutdown::new(1));
         let mut share = Share { budget: Arc::clone(&budget), meter, bytes: 0 };
-        assert!(share.grow(6).is_ok());
-        assert_eq!(share.grow(5).unwrap_err().refusal.code, "bodies-full");
-        assert!(share.grow(4).is_ok());
+        assert!(share.grow(6, &shutdown).await.is_ok());
+        let refused = share.grow(5, &shutdown).await.unwrap_err();
+        assert_eq!(refused.refusal.code, "bodies-full");
+        assert!(share.grow(4, &shutdown).await.is_ok());
         drop(share);
         assert_eq!(budget.used(), 0);
     }

@@ -154,3 +154,40 @@ async fn a_handshake_that_meets_the_drain_is_answered() {
         assert_eq!(tokio::join!(server.drain(), answered).0, NOTHING_CUT);
     }
 }
+
+/// Sends more tiny messages in each packet than are taken in a turn, until it is refused.
+async fn flood(mut socket: Socket) {
+    // a text message of a byte, masked with zeros
+    let packet = [0x81, 0x81, 0, 0, 0, 0, b'x'].repeat(8192);
+    while socket.write(&packet).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_reaches_all_who_keep_reading() {
+    let server = TestServer::with(|config| {
+        config.shards = std::num::NonZeroUsize::MIN;
+        config.limits.drain_max = PATIENCE;
+        config.limits.outbound_bytes_max = 1 << 30;
+    });
+    let port = server.port;
+    let mut subscribers = JoinSet::new();
+    for _ in 0..3 {
+        subscribers.spawn(goodbye(Socket::join(port, "/sub/news").await));
+    }
+    let puller = goodbye(Socket::join(port, "/pull/work").await);
+    let mut talkers = vec![];
+    for path in ["/pub/news"; 12].into_iter().chain(["/push/work"; 4]) {
+        talkers.push(Socket::join(port, path).await);
+    }
+    let mut floods = talkers.into_iter().map(flood).collect::<JoinSet<_>>();
+    reaches(|| server.count(|c| &c.messages_in), 50_000).await;
+    let server = server.into_server();
+    let metrics = server.metrics().clone();
+    let (drained, heard, (jobs, _)) = tokio::join!(server.drain(), subscribers.join_all(), puller);
+    floods.shutdown().await;
+    assert_eq!(drained, NOTHING_CUT);
+    let news: Vec<_> = heard.iter().map(|(texts, _)| texts.len()).collect();
+    assert!(news.iter().all(|count| *count == news[0]), "{news:?}");
+    let taken = metrics.sum(|counters| &counters.messages_in);
+    assert_eq!((news[0] + jobs.len()) as u64, taken);
+}

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod answer;
+mod cors;
 mod framing;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;

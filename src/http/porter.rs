@@ -11,6 +11,7 @@ use hyper::{Method, Request, Uri};
 
 use super::Door;
 use super::answer::{self, Answer, Denial};
+use super::cors;
 use super::framing;
 use super::publish::publish;
 use super::route::{self, Route};
@@ -32,6 +33,8 @@ pub(super) struct Porter {
 enum Errand {
     /// Publish the body.
     Publish(Role, Topic),
+    /// Learn whether a script may publish.
+    Preflight,
     /// Become a WebSocket.
     Upgrade(Box<Upgrade>),
 }
@@ -64,6 +67,7 @@ async fn attend(
     has_length: bool,
 ) -> Answer {
     let json = answer::wants_json(request.headers());
+    let is_scripted = cors::is_scripted(&request);
     // behind a tunnel or a body that nobody wants may stand anything
     let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
     let result = match sort(door, &mut request, has_length, json) {
@@ -75,13 +79,28 @@ async fn attend(
             let (head, body) = request.into_parts();
             publish(door, progress, role.pattern(), topic, &head.headers, body).await
         }
+        Ok(Errand::Preflight) => {
+            let mut answer = cors::preflighted();
+            if is_last {
+                answer::close_after(&mut answer);
+            }
+            return answer;
+        }
         Err(denial) => Err(denial),
     };
-    let Err(denial) = result else { return answer::accepted() };
-    denial.count(&door.counters);
-    let mut answer = denial.answer(json);
-    if is_last || denial.refusal.status == 400 {
-        answer::close_after(&mut answer);
+    let mut answer = match result {
+        Ok(()) => answer::accepted(),
+        Err(denial) => {
+            denial.count(&door.counters);
+            let mut answer = denial.answer(json);
+            if is_last || denial.refusal.status == 400 {
+                answer::close_after(&mut answer);
+            }
+            answer
+        }
+    };
+    if is_scripted {
+        cors::admit(&mut answer);
     }
     answer
 }
@@ -102,6 +121,10 @@ fn sort(
     let posts = match *request.method() {
         Method::GET => false,
         Method::POST if role.sends() => true,
+        // whatever the topic: a script is told why its POST was refused, never why a preflight was
+        Method::OPTIONS if role.sends() && cors::is_preflight(request) => {
+            return Ok(Errand::Preflight);
+        }
         _ => return Err(Denial::method(request.method(), role)),
     };
     let asked = posts || upgrade::is_asked(request.headers());

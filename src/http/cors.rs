@@ -1,0 +1,39 @@
+//! What lets a browser's script on another site POST and read the answer: the CORS protocol of the
+//! Fetch standard. Every site is admitted.
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN,
+};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::answer::Answer;
+use crate::limits::PREFLIGHT_AGE_SECONDS;
+
+/// Whether a browser asks if a script may send what it wants to.
+pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
+    let is_options = *request.method() == Method::OPTIONS;
+    is_options && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Whether a script POSTs: it reads no answer that does not admit it.
+pub(super) fn is_scripted<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::POST && request.headers().contains_key(ORIGIN)
+}
+
+/// Lets a script read an answer, the sentence of a refusal as well.
+pub(super) fn admit(answer: &mut Answer) {
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+/// What a preflight is told: a POST may come, its body of any type.
+pub(super) fn preflighted() -> Answer {
+    let mut answer = Response::default();
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    admit(&mut answer);
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE_SECONDS.into());
+    answer
+}

@@ -5,6 +5,7 @@ use std::thread;
 
 use mercury::limits::Limits;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 
 use crate::frames::{CONTINUATION, FIN, Line, PING, PONG, TEXT, close, frame, handshake, head};
 use crate::server::TestServer;
@@ -21,23 +22,29 @@ pub(crate) fn one_shard(change: impl FnOnce(&mut Limits)) -> TestServer {
     })
 }
 
-/// Repeats an attack until an innocent pair has had its round trips. The pair has
-/// a thread of its own, so that it is the broker who serves it late, if anybody.
+/// Repeats an attack until an innocent pair, which is there before, has had its round trips. The
+/// pair has a thread of its own, so that it is the broker who serves it late, if anybody.
 pub(crate) async fn beside_innocents(server: &TestServer, mut attack: impl AsyncFnMut()) {
     let port = server.port;
+    let (ready, is_ready) = oneshot::channel();
     let innocents = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(round_trips(port));
+        runtime.block_on(round_trips(port, ready));
     });
-    while !innocents.is_finished() {
+    is_ready.await.unwrap();
+    loop {
         attack().await;
+        if innocents.is_finished() {
+            break;
+        }
     }
     innocents.join().unwrap();
 }
 
-async fn round_trips(port: u16) {
+async fn round_trips(port: u16, ready: oneshot::Sender<()>) {
     let mut asker = Socket::join(port, "/bus/innocent").await;
     let mut answerer = Socket::join(port, "/bus/innocent").await;
+    ready.send(()).unwrap();
     for number in 0..ROUND_TRIPS {
         asker.send(socket::TEXT, number.to_string().as_bytes()).await.unwrap();
         let question = answerer.text().await;

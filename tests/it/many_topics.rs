@@ -25,6 +25,8 @@ const POSTS: usize = 30_000;
 const CLIENTS: usize = 64;
 /// Cycles after which everything that is kept for reuse exists.
 const WARM_UP_CYCLES: usize = 10_000;
+/// Topics that there may be meanwhile: twice what all of the clients could have, each 32 deep.
+const TOPICS: usize = 2 * 32 * CLIENTS;
 /// What memory may differ by after all these topics.
 const DRIFT_KIB: usize = 5 * 1024;
 /// What a full set of backlogs of one byte each may take: 1 KiB a topic, and some room.
@@ -86,9 +88,22 @@ async fn at_rest(process: &Process, descriptors: usize) -> usize {
     process.resident_kib()
 }
 
+/// All topics that there may be can be had, and not one more.
+async fn has_all_topics(port: u16) {
+    let mut poster = Socket::open(port).await;
+    for topic in 0..TOPICS {
+        let status = poster.post(&format!("/push/topic{topic}"), "x").await;
+        assert_eq!(status, Some(200), "behind {topic} topics");
+    }
+    poster.write(post("/push/another", "x")).await.unwrap();
+    let message = "there are as many topics as --max-topics allows\n".to_owned();
+    assert_eq!(poster.answer().await, Some((503, message)));
+}
+
 #[tokio::test]
-async fn memory_stays_where_it_was() {
-    let process = Process::broker(&["--shards", "2"]).await;
+async fn memory_stays_where_it_was_and_every_topic_comes_back() {
+    let flags = ["--shards", "2", "--max-topics", &TOPICS.to_string()];
+    let process = Process::broker(&flags).await;
     let descriptors = process.descriptors();
     cycle(process.port(), WARM_UP_CYCLES).await;
     let before = at_rest(&process, descriptors).await;
@@ -96,6 +111,7 @@ async fn memory_stays_where_it_was() {
     let after = at_rest(&process, descriptors).await;
     println!("{before} KiB before, {after} KiB after");
     assert!(after.abs_diff(before) <= DRIFT_KIB, "{before} KiB became {after}");
+    has_all_topics(process.port()).await;
     assert_eq!(process.stop().await.status, Some(0));
 }
 

@@ -24,7 +24,7 @@ async fn answer(mut socket: TcpStream) -> String {
 }
 
 /// An answer begins with this line and names this moment to try again.
-fn assert_temporary(answer: &str, message: &str) {
+pub(crate) fn assert_temporary(answer: &str, message: &str) {
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
     assert!(answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
     assert!(answer.ends_with(&format!("\r\n\r\n{message}\n")), "{answer}");

@@ -30,6 +30,7 @@ mod panics;
 mod pieces;
 mod pongs;
 mod posts;
+mod pressure;
 mod process;
 mod promises;
 mod pubsub;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use mercury::config::{Config, Listen, Mode, Pin};
 use mercury::limits::Limits;
-use mercury::metrics::{Counter, Counters};
+use mercury::metrics::{Counter, Counters, Metrics};
 use mercury::server::{Drained, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -114,6 +114,11 @@ impl TestServer {
         let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
         (status.unwrap_or_else(|| panic!("no status in {answer:?}")), body)
+    }
+
+    /// What it counts, for a thread that watches.
+    pub(crate) fn metrics(&self) -> Metrics {
+        self.server.as_ref().unwrap().metrics().clone()
     }
 
     /// One count, over all threads.

@@ -1,11 +1,13 @@
 //! Receivers that stop reading: what they lose, what they keep, and that nobody else notices.
 
-use std::time::Duration;
+use std::io::{ErrorKind, Read as _};
+use std::time::{Duration, Instant};
 
-use mercury::limits::Limits;
+use mercury::limits::{LINGER_MAX, Limits, SWEEP_INTERVAL_MAX};
 
 use crate::frames::{Line, PING, PONG, TEXT, frame, number, numbered};
-use crate::server::TestServer;
+use crate::server::{PATIENCE, TestServer};
+use crate::socket::Socket;
 
 /// Payload of the messages that fill outbounds.
 const MESSAGE_BYTES: usize = 64 * 1024;
@@ -38,8 +40,20 @@ pub(crate) fn numbers(messages: &[Vec<u8>]) -> Vec<usize> {
     messages.iter().map(|payload| number(payload)).collect()
 }
 
+/// What the policies did: closed, dropped oldest, dropped newest; for peers, then for subscribers.
+pub(crate) fn by_policy(server: &TestServer) -> [u64; 6] {
+    [
+        server.count(|c| &c.slow_bus_closed),
+        server.count(|c| &c.slow_bus_dropped_oldest),
+        server.count(|c| &c.slow_bus_dropped_newest),
+        server.count(|c| &c.slow_pubsub_closed),
+        server.count(|c| &c.slow_pubsub_dropped_oldest),
+        server.count(|c| &c.slow_pubsub_dropped_newest),
+    ]
+}
+
 /// A laggard overflows its outbound; `sender`, `reader` and `laggard` are paths of one topic.
-async fn overflow(sender: &str, reader: &str, laggard: &str) {
+async fn overflow(sender: &str, reader: &str, laggard: &str) -> TestServer {
     let server = TestServer::limited(small_outbound);
     let mut sender = Line::open(&server, sender).await;
     let mut reader = Line::open(&server, reader).await;
@@ -64,16 +78,47 @@ async fn overflow(sender: &str, reader: &str, laggard: &str) {
     // it may come back at once
     drop(laggard);
     server.until(|c| &c.connections, 2).await;
+    server
 }
 
 #[tokio::test]
 async fn a_subscriber_that_stops_reading_gets_whole_frames_and_a_1013() {
-    overflow("/pub/a/b", "/sub/a/b", "/sub/a").await;
+    let server = overflow("/pub/a/b", "/sub/a/b", "/sub/a").await;
+    assert_eq!(by_policy(&server), [0, 0, 0, 1, 0, 0]);
 }
 
 #[tokio::test]
 async fn a_peer_that_stops_reading_gets_whole_frames_and_a_1013() {
-    overflow("/bus/a", "/bus/a", "/bus/a").await;
+    let server = overflow("/bus/a", "/bus/a", "/bus/a").await;
+    assert_eq!(by_policy(&server), [1, 0, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn who_does_not_read_its_close_is_reset_after_two_seconds() {
+    let server = TestServer::limited(|limits| {
+        small_outbound(limits);
+        limits.ping_interval = None;
+        // makes the shard look at the time more often
+        limits.pong_wait_max = Duration::from_millis(200);
+    });
+    let mut sender = Line::open(&server, "/pub/a").await;
+    let mut reader = Line::open(&server, "/sub/a").await;
+    let mut laggard = Socket::join_small(server.port, "/sub/a").await.into_std();
+    let (mut sent, mut begin) = (0, Instant::now());
+    while server.count(|c| &c.slow_consumers) == 0 {
+        begin = Instant::now();
+        sent = publish(&mut sender, &mut reader, sent, |next| next <= sent).await;
+    }
+    server.until(|c| &c.connections, 2).await;
+    // less what the shard's time may be behind on a loaded machine
+    let lingered = begin.elapsed();
+    assert!(lingered + SWEEP_INTERVAL_MAX >= LINGER_MAX, "{lingered:?}");
+    // it has what its kernel took, and no Close
+    laggard.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut came = vec![];
+    let end = laggard.read_to_end(&mut came).unwrap_err();
+    assert_eq!(end.kind(), ErrorKind::ConnectionReset);
+    assert!(!came.is_empty() && came.len() < sent * MESSAGE_BYTES, "{} bytes", came.len());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -222,6 +223,13 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The value of a field of a log line.
+pub(crate) fn field<T: FromStr>(line: &str, name: &str) -> T {
+    let (_, value) = line.split_once(&format!(" {name}=")).unwrap_or_else(|| panic!("{line}"));
+    let value = value.split(' ').next().unwrap();
+    value.parse().unwrap_or_else(|_| panic!("{name} in {line}"))
 }
 
 /// The CPUs that a thread may run on, as the kernel lists them.

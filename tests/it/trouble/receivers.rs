@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::footprint::comes_back;
 use super::innocents::{Innocents, LEAST, message, number};
 use super::proxy::{Manner, Proxy};
-use crate::process::Process;
+use crate::process::{Process, field};
 use crate::server::{PATIENCE, TestServer};
 use crate::socket::{Socket, TEXT};
 
@@ -35,12 +35,20 @@ async fn empty(server: &TestServer) {
     assert_eq!(server.count(|c| &c.panics), 0);
 }
 
-/// The log names a slow consumer by topic, address and code.
+/// The log names a slow consumer by topic, address, bytes and seconds behind, and code.
 pub(super) async fn names_slow_consumer(process: &mut Process, topic: &str, peer: SocketAddr) {
     let line = process.line_with("slow consumer").await;
     assert!(line.contains("WARN mercury::connection::slow: closed: slow consumer: "), "{line}");
     assert!(line.contains(&format!(" topic={topic} peer={peer} behind=")), "{line}");
     assert!(line.ends_with(" code=1013"), "{line}");
+    // which of its bounds it was over is said in the sentence
+    let (bytes, seconds) = match line.split_once("more than ") {
+        Some((_, bound)) => (bound.split(' ').next().unwrap().replace(',', ""), 0.0),
+        None => ("0".to_owned(), 1.0),
+    };
+    assert!(line.contains("more than ") || line.contains("took nothing for 1s "), "{line}");
+    assert!(field::<usize>(&line, "behind") > bytes.parse().unwrap(), "{line}");
+    assert!(field::<f64>(&line, "seconds") >= seconds, "{line}");
 }
 
 /// The process of a subscriber is stopped by SIGSTOP and goes on when all is over.

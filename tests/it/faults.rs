@@ -113,6 +113,14 @@ pub(crate) async fn descriptors(process: &Process, expected: usize) {
     assert!(waited.is_ok(), "{} descriptors and not {expected}", process.descriptors());
 }
 
+/// Raises our own limit of descriptors, so that they suffice for the other ends of many
+/// connections; what it is then.
+pub(crate) fn raise_descriptors() -> u64 {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    maximum.unwrap_or(u64::MAX)
+}
+
 /// Connects many, one after the other.
 async fn connect(port: u16, path: String, count: usize) -> Vec<Socket> {
     let mut sockets = vec![];
@@ -124,9 +132,7 @@ async fn connect(port: u16, path: String, count: usize) -> Vec<Socket> {
 
 #[tokio::test]
 async fn ten_thousand_subscribers_come_hear_one_message_and_go() {
-    // ours, so that they suffice for the other ends
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    raise_descriptors();
     let process = Process::broker(&["--shards", "2"]).await;
     let at_start = process.descriptors();
     let mut crowds = JoinSet::new();

@@ -16,45 +16,48 @@ static GROUPS: AtomicUsize = AtomicUsize::new(0);
 pub(super) struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// May have this much memory.
-    pub(super) fn of_memory(bytes: u64) -> io::Result<Self> {
+    /// May have this much memory. Fails with the reason if there are no groups for us.
+    pub(super) fn of_memory(bytes: u64) -> Result<Self, String> {
         let group = Self::new("memory")?;
-        let version_2 = group.0.join("memory.max");
-        if version_2.exists() {
-            fs::write(version_2, bytes.to_string())?;
+        if group.0.join("memory.max").exists() {
+            group.set("memory.max", &bytes.to_string());
         } else {
-            fs::write(group.0.join("memory.limit_in_bytes"), bytes.to_string())?;
+            group.set("memory.limit_in_bytes", &bytes.to_string());
         }
         Ok(group)
     }
 
-    /// May use this share of one CPU.
-    pub(super) fn of_cpu(percent: u64) -> io::Result<Self> {
+    /// May use this share of one CPU. Fails with the reason if there are no groups for us.
+    pub(super) fn of_cpu(percent: u64) -> Result<Self, String> {
         const PERIOD_MICROSECONDS: u64 = 100_000;
         let quota = PERIOD_MICROSECONDS / 100 * percent;
         let group = Self::new("cpu")?;
-        let version_2 = group.0.join("cpu.max");
-        if version_2.exists() {
-            fs::write(version_2, format!("{quota} {PERIOD_MICROSECONDS}"))?;
+        if group.0.join("cpu.max").exists() {
+            group.set("cpu.max", &format!("{quota} {PERIOD_MICROSECONDS}"));
         } else {
-            fs::write(group.0.join("cpu.cfs_period_us"), PERIOD_MICROSECONDS.to_string())?;
-            fs::write(group.0.join("cpu.cfs_quota_us"), quota.to_string())?;
+            group.set("cpu.cfs_period_us", &PERIOD_MICROSECONDS.to_string());
+            group.set("cpu.cfs_quota_us", &quota.to_string());
         }
         Ok(group)
     }
 
-    fn new(controller: &str) -> io::Result<Self> {
+    fn new(controller: &str) -> Result<Self, String> {
         let switches = Path::new(ROOT).join("cgroup.subtree_control");
         let parent = if switches.exists() {
-            fs::write(switches, format!("+{controller}"))?;
+            is_ours(fs::write(switches, format!("+{controller}")))?;
             PathBuf::from(ROOT)
         } else {
             Path::new(ROOT).join(controller)
         };
         let number = GROUPS.fetch_add(1, Relaxed);
         let folder = parent.join(format!("mercury-test-{controller}-{}-{number}", id()));
-        fs::create_dir(&folder)?;
+        is_ours(fs::create_dir(&folder))?;
         Ok(Self(folder))
+    }
+
+    /// Sets one of its limits, which whoever may make a group may do.
+    fn set(&self, file: &str, value: &str) {
+        fs::write(self.0.join(file), value).unwrap();
     }
 
     /// What starts a command in this group and becomes it.
@@ -78,6 +81,20 @@ impl Cgroup {
         let counts = fs::read_to_string(self.0.join(file)).ok()?;
         counts.lines().find_map(|line| line.strip_prefix(name))?.parse().ok()
     }
+}
+
+/// Whether the control groups are ours to change: root of a container may not, or has none, or
+/// runs in their root, which then takes no limits (`cgroups(7)`, no internal processes).
+fn is_ours(result: io::Result<()>) -> Result<(), String> {
+    use io::ErrorKind::{
+        NotFound, PermissionDenied, ReadOnlyFilesystem, ResourceBusy, Unsupported,
+    };
+    result.map_err(|error| match error.kind() {
+        NotFound | PermissionDenied | ReadOnlyFilesystem | ResourceBusy | Unsupported => {
+            format!("needs root of the machine's control groups ({error})")
+        }
+        _ => panic!("no control group: {error}"),
+    })
 }
 
 impl Drop for Cgroup {

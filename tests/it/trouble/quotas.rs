@@ -58,9 +58,7 @@ async fn slow_consumers_do_not_fill_the_memory_of_a_cgroup() {
     }
     let group = match Cgroup::of_memory(96 * MIB) {
         Ok(group) => group,
-        Err(error) => {
-            return skip(slow_consumers_do_not_fill_the_memory_of_a_cgroup, &error);
-        }
+        Err(reason) => return skip(slow_consumers_do_not_fill_the_memory_of_a_cgroup, &reason),
     };
     let mut process = broker(&group, &["--shards", "2"]).await;
     let started = process.start.last().unwrap();
@@ -86,8 +84,8 @@ async fn memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold() {
     for (given, memory_max) in [(64, "44MiB"), (100, "50MiB")] {
         let group = match Cgroup::of_memory(given * MIB) {
             Ok(group) => group,
-            Err(error) => {
-                return skip(memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold, &error);
+            Err(reason) => {
+                return skip(memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold, &reason);
             }
         };
         let process = broker(&group, &["--shards", "2", "--acceptors", "1"]).await;
@@ -129,7 +127,7 @@ async fn a_fifth_of_a_cpu_loses_nothing() {
     }
     let group = match Cgroup::of_cpu(20) {
         Ok(group) => group,
-        Err(error) => return skip(a_fifth_of_a_cpu_loses_nothing, &error),
+        Err(reason) => return skip(a_fifth_of_a_cpu_loses_nothing, &reason),
     };
     let mut process = broker(&group, &[]).await;
     let started = process.start.last().unwrap();

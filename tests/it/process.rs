@@ -53,17 +53,21 @@ impl Process {
     pub(crate) async fn broker_with_descriptors(soft: usize, hard: usize, flags: &[&str]) -> Self {
         let limited = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
         let arguments = [&["broker", "-l", "http://127.0.0.1:0", "--pin", "none"], flags].concat();
-        Self::launch(&["sh", "-c", &limited], &arguments).await
+        Self::launch(&["sh", "-c", &limited], &arguments, &[]).await
     }
 
     /// A broker with these arguments and variables; it listens when this returns.
     pub(crate) async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spawn(&[], arguments, variables).started(arguments).await
+        Self::launch(&[], arguments, variables).await
     }
 
     /// A broker that a launcher becomes, like `nsenter`; it listens when this returns.
-    pub(crate) async fn launch(launcher: &[&str], arguments: &[&str]) -> Self {
-        Self::spawn(launcher, arguments, &[]).started(arguments).await
+    pub(crate) async fn launch(
+        launcher: &[&str],
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn(launcher, arguments, variables).started(arguments).await
     }
 
     async fn started(mut self, arguments: &[&str]) -> Self {

@@ -33,9 +33,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// A TCP connection to 127.0.0.1.
     pub(crate) async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: BytesMut::new() }
+        Self::of(TcpStream::connect(("127.0.0.1", port)).await.unwrap())
     }
 
     /// A WebSocket; it is a member when this returns.
@@ -47,13 +45,14 @@ impl Socket {
     pub(crate) async fn join_small(port: u16, path: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SMALL_BYTES).unwrap();
-        Self::over(socket.connect(([127, 0, 0, 1], port).into()).await.unwrap(), path).await
+        let stream = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        Self::of(stream).upgrade(path).await
     }
 
-    /// A WebSocket over a TCP connection that is made.
-    pub(crate) async fn over(stream: TcpStream, path: &str) -> Self {
+    /// A TCP connection that is made.
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: BytesMut::new() }.upgrade(path).await
+        Self { stream, buffer: BytesMut::new() }
     }
 
     /// A TCP connection to 127.0.0.1 from any address of this host; the broker may reset it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::footprint::comes_back;
+use super::footprint::{PLACES_FLAGS, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST, number};
 use super::namespace::{Cable, Network};
 use super::receivers::names_slow_consumer;
@@ -25,6 +25,16 @@ async fn victim(network: &Network, process: &Process, topic: &str) -> Socket {
     network.join(process.port(), Cable::Victim, &format!("/sub/{topic}")).await
 }
 
+/// A broker with these flags, and as many places as are counted.
+async fn start(network: &Network, flags: &[&str]) -> Process {
+    network.start(&[flags, &PLACES_FLAGS].concat()).await
+}
+
+/// Everything that the clients had is to be had again.
+async fn is_empty(network: &Network, process: &Process) {
+    has_all_places(async || network.open(process.port(), Cable::Others).await).await;
+}
+
 #[tokio::test]
 async fn a_subscriber_at_1_mbit_a_second_is_closed_and_the_others_go_on() {
     if !is_root(a_subscriber_at_1_mbit_a_second_is_closed_and_the_others_go_on) {
@@ -32,7 +42,7 @@ async fn a_subscriber_at_1_mbit_a_second_is_closed_and_the_others_go_on() {
     }
     let network = Network::new();
     network.slow_down();
-    let mut process = network.start(&["--max-outbound", "512KiB"]).await;
+    let mut process = start(&network, &["--max-outbound", "512KiB"]).await;
     comes_back(&mut process, async |process| {
         let mut innocents = innocents(&network, process).await;
         let mut victim = victim(&network, process, "news").await;
@@ -54,6 +64,7 @@ async fn a_subscriber_at_1_mbit_a_second_is_closed_and_the_others_go_on() {
         names_slow_consumer(process, "news", address).await;
     })
     .await;
+    is_empty(&network, &process).await;
 }
 
 #[tokio::test]
@@ -63,7 +74,7 @@ async fn five_percent_of_loss_lose_nothing() {
     }
     let network = Network::new();
     network.lose();
-    let mut process = network.start(&["--max-outbound", "16MiB"]).await;
+    let mut process = start(&network, &["--max-outbound", "16MiB"]).await;
     comes_back(&mut process, async |process| {
         let mut innocents = innocents(&network, process).await;
         let mut subscriber = victim(&network, process, "news").await;
@@ -85,6 +96,7 @@ async fn five_percent_of_loss_lose_nothing() {
         tokio::join!(innocents.exchange(LEAST), hearing, talking);
     })
     .await;
+    is_empty(&network, &process).await;
     assert!(network.broker_sent_again() > 0);
     // nothing was logged
     assert_eq!(process.stop().await.lines.len(), 2);
@@ -97,7 +109,7 @@ async fn a_cut_cable_is_noticed_and_the_others_go_on() {
     }
     let network = Network::new();
     let flags = ["--ping-interval", "1s", "--pong-timeout", "4s", "--write-timeout", "1s"];
-    let mut process = network.start(&flags).await;
+    let mut process = start(&network, &flags).await;
     comes_back(&mut process, async |process| {
         let mut innocents = innocents(&network, process).await;
         let alone = process.descriptors();
@@ -118,4 +130,5 @@ async fn a_cut_cable_is_noticed_and_the_others_go_on() {
         names_slow_consumer(process, "news", address).await;
     })
     .await;
+    is_empty(&network, &process).await;
 }

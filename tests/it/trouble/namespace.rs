@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::{Command, Stdio, id};
 use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tokio::net::TcpSocket;
 
+use super::footprint::ALLOCATOR;
 use crate::process::Process;
 use crate::socket::Socket;
 
@@ -16,7 +18,8 @@ use crate::socket::Socket;
 pub(super) struct Namespace(File);
 
 impl Namespace {
-    fn new() -> Self {
+    /// One in which there is nothing but a loopback device.
+    pub(super) fn new() -> Self {
         // it says when it is in a namespace of its own, and ends when its input does
         let mut child = Command::new("unshare")
             .args(["--net", "sh", "-c", "echo; exec cat"])
@@ -41,7 +44,7 @@ impl Namespace {
     }
 
     /// Runs a command in it, which must succeed; what it prints.
-    fn run(&self, command: &str) -> String {
+    pub(super) fn run(&self, command: &str) -> String {
         self.feed(command, "")
     }
 
@@ -72,16 +75,25 @@ impl Namespace {
         self.feed("nft -f -", &rules);
     }
 
-    /// A WebSocket from here; it is a member when this returns.
-    async fn join(&self, address: SocketAddr, path: &str) -> Socket {
-        let connect = || {
+    /// A broker in here, at any address of this kind.
+    pub(super) async fn start(&self, any: IpAddr, flags: &[&str]) -> Process {
+        let namespace = format!("--net={}", self.path());
+        let url = format!("http://{}", SocketAddr::new(any, 0));
+        let broker = ["broker", "-l", &url, "--pin", "none"];
+        let arguments = [&broker, flags].concat();
+        Process::launch(&["nsenter", &namespace], &arguments, &ALLOCATOR).await
+    }
+
+    /// A TCP connection from an address in here.
+    pub(super) async fn open(&self, from: IpAddr, to: SocketAddr) -> Socket {
+        let make = || {
             move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-            std::net::TcpStream::connect(address).unwrap()
+            if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap()
         };
         // on a thread that ends in there: a socket stays where it was made
-        let stream = thread::scope(|scope| scope.spawn(connect).join().unwrap());
-        stream.set_nonblocking(true).unwrap();
-        Socket::over(stream.try_into().unwrap(), path).await
+        let socket = thread::scope(|scope| scope.spawn(make).join().unwrap());
+        socket.bind(SocketAddr::new(from, 0)).unwrap();
+        Socket::of(socket.connect(to).await.unwrap())
     }
 }
 
@@ -127,15 +139,18 @@ impl Network {
 
     /// A broker in there.
     pub(super) async fn start(&self, flags: &[&str]) -> Process {
-        let namespace = format!("--net={}", self.broker.path());
-        let broker = ["broker", "-l", "http://0.0.0.0:0", "--pin", "none"];
-        Process::launch(&["nsenter", &namespace], &[&broker, flags].concat()).await
+        self.broker.start(Ipv4Addr::UNSPECIFIED.into(), flags).await
     }
 
     /// A WebSocket over a cable; it is a member when this returns.
     pub(super) async fn join(&self, port: u16, cable: Cable, path: &str) -> Socket {
-        let address = SocketAddr::from(([10, 0, cable as u8, 1], port));
-        self.clients.join(address, path).await
+        self.open(port, cable).await.upgrade(path).await
+    }
+
+    /// A TCP connection over a cable.
+    pub(super) async fn open(&self, port: u16, cable: Cable) -> Socket {
+        let end = |host| IpAddr::from([10, 0, cable as u8, host]);
+        self.clients.open(end(2), SocketAddr::new(end(1), port)).await
     }
 
     /// The broker sends 1 Mbit a second to the victim.

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::cgroup::Cgroup;
-use super::footprint::comes_back;
+use super::footprint::{ALLOCATOR, PLACES_FLAGS, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST};
 use super::root::{is_root, skip};
 use crate::process::Process;
@@ -18,11 +18,17 @@ const MIB: u64 = 1024 * 1024;
 /// All of them wait for a receiver without being too much.
 const SHORT_MESSAGES: usize = 100_000;
 
-/// A broker in a control group.
+/// A broker in a control group, with an allocator whose memory can be compared.
 async fn broker(group: &Cgroup, flags: &[&str]) -> Process {
+    broker_with(group, flags, &ALLOCATOR).await
+}
+
+/// A broker in a control group, with these variables.
+async fn broker_with(group: &Cgroup, flags: &[&str], variables: &[(&str, &str)]) -> Process {
     let launcher = group.launcher();
+    let launcher = launcher.each_ref().map(String::as_str);
     let broker = ["broker", "-l", "http://127.0.0.1:0"];
-    Process::launch(&launcher.each_ref().map(String::as_str), &[&broker, flags].concat()).await
+    Process::launch(&launcher, &[&broker, flags].concat(), variables).await
 }
 
 /// On each of many topics, a subscriber that reads nothing and a publisher with much to say.
@@ -60,17 +66,24 @@ async fn slow_consumers_do_not_fill_the_memory_of_a_cgroup() {
         Ok(group) => group,
         Err(reason) => return skip(slow_consumers_do_not_fill_the_memory_of_a_cgroup, &reason),
     };
-    let mut process = broker(&group, &["--shards", "2"]).await;
-    let started = process.start.last().unwrap();
-    assert!(started.contains(" max_outbound=4MiB memory_max=48MiB "), "{started}");
-    comes_back(&mut process, async |process| {
+    let flags = [&["--shards", "2"], &PLACES_FLAGS[..]].concat();
+    let fault = async |process: &mut Process| {
         let mut innocents = Innocents::join(process.port(), "news").await;
         let flood = timeout(PATIENCE * 2, flood(process));
         innocents.exchange_during(flood).await.expect("an end of the flood in time");
         let reason = "closed: slow consumer: the broker is short of memory (--memory-max)";
         process.line_with(reason).await;
-    })
-    .await;
+    };
+    // with the allocator as it is, which keeps more
+    let mut process = broker_with(&group, &flags, &[]).await;
+    let started = process.start.last().unwrap();
+    assert!(started.contains(" max_outbound=4MiB memory_max=48MiB "), "{started}");
+    fault(&mut process).await;
+    fault(&mut process).await;
+    assert_eq!(process.stop().await.status, Some(0));
+    let mut process = broker(&group, &flags).await;
+    comes_back(&mut process, fault).await;
+    has_all_places(async || Socket::open(process.port()).await).await;
     assert_eq!(group.kills(), 0);
     assert_eq!(process.stop().await.status, Some(0));
 }
@@ -85,7 +98,10 @@ async fn memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold() {
         let group = match Cgroup::of_memory(given * MIB) {
             Ok(group) => group,
             Err(reason) => {
-                return skip(memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold, &reason);
+                return skip(
+                    memory_max_is_half_of_a_cgroup_or_the_least_that_it_must_hold,
+                    &reason,
+                );
             }
         };
         let process = broker(&group, &["--shards", "2", "--acceptors", "1"]).await;
@@ -129,7 +145,7 @@ async fn a_fifth_of_a_cpu_loses_nothing() {
         Ok(group) => group,
         Err(reason) => return skip(a_fifth_of_a_cpu_loses_nothing, &reason),
     };
-    let mut process = broker(&group, &[]).await;
+    let mut process = broker(&group, &PLACES_FLAGS).await;
     let started = process.start.last().unwrap();
     assert!(started.contains(" shards=1 "), "{started}");
     let mut waited = 0;
@@ -143,6 +159,9 @@ async fn a_fifth_of_a_cpu_loses_nothing() {
         waited = group.throttlings();
     })
     .await;
+    has_all_places(async || Socket::open(process.port()).await).await;
     let ended = process.stop().await;
+    // nothing was logged
+    assert_eq!(ended.lines.len(), 2, "{ended:?}");
     assert!(ended.lines.last().unwrap().contains("drained cut=0 cut_bytes=0 "), "{ended:?}");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{sleep, timeout};
 
-use super::footprint::comes_back;
+use super::footprint::{ALLOCATOR, PLACES_FLAGS, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST, message, number};
 use super::proxy::{Manner, Proxy};
 use crate::process::{Process, field};
@@ -18,6 +18,17 @@ use crate::socket::{Socket, TEXT};
 
 /// Less than what the innocents exchange waits for one receiver.
 const FLAGS: &[&str] = &["--max-outbound", "512KiB", "--write-timeout", "1s"];
+
+/// A broker in a process of its own with these flags, and as many places as are counted.
+async fn start(flags: &[&str]) -> Process {
+    let broker = ["broker", "-l", "http://127.0.0.1:0", "--pin", "none"];
+    Process::start(&[&broker, flags, &PLACES_FLAGS].concat(), &ALLOCATOR).await
+}
+
+/// Everything that the clients of such a broker had is to be had again.
+async fn is_empty(process: &Process) {
+    has_all_places(async || Socket::open(process.port()).await).await;
+}
 
 /// A broker in this process that has such limits.
 fn server() -> TestServer {
@@ -83,12 +94,13 @@ async fn stopped(port: u16) -> SocketAddr {
 
 #[tokio::test]
 async fn a_stopped_subscriber_is_closed_and_the_others_go_on() {
-    let mut process = Process::broker(FLAGS).await;
+    let mut process = start(FLAGS).await;
     comes_back(&mut process, async |process| {
         let victim = stopped(process.port()).await;
         names_slow_consumer(process, "news", victim).await;
     })
     .await;
+    is_empty(&process).await;
 }
 
 #[tokio::test]
@@ -137,12 +149,13 @@ async fn zero_window(port: u16) -> SocketAddr {
 
 #[tokio::test]
 async fn a_window_of_zero_is_closed_and_the_others_go_on() {
-    let mut process = Process::broker(FLAGS).await;
+    let mut process = start(FLAGS).await;
     comes_back(&mut process, async |process| {
         let victim = zero_window(process.port()).await;
         names_slow_consumer(process, "news", victim).await;
     })
     .await;
+    is_empty(&process).await;
 }
 
 #[tokio::test]
@@ -194,8 +207,9 @@ async fn chopped(port: u16) {
 
 #[tokio::test]
 async fn one_byte_per_segment_is_as_good_as_any() {
-    let mut process = Process::broker(FLAGS).await;
+    let mut process = start(FLAGS).await;
     comes_back(&mut process, async |process| chopped(process.port()).await).await;
+    is_empty(&process).await;
     assert_eq!(process.stop().await.lines.len(), 2);
 }
 
@@ -234,8 +248,9 @@ async fn resets(port: u16) {
 async fn a_storm_of_resets_costs_the_others_nothing() {
     // on a slow machine much is published before they go, and none of them reads
     let flags = ["--max-outbound", "64MiB", "--write-timeout", "1m"];
-    let mut process = Process::broker(&flags).await;
+    let mut process = start(&flags).await;
     comes_back(&mut process, async |process| resets(process.port()).await).await;
+    is_empty(&process).await;
     // nothing is logged about clients that go
     assert_eq!(process.stop().await.lines.len(), 2);
 }

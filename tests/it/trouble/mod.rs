@@ -1,6 +1,7 @@
 //! One subscriber in trouble, or the machine: the others lose nothing and go on, the log says who,
 //! and nothing stays behind.
 
+mod addresses;
 mod cgroup;
 mod crowds;
 mod footprint;

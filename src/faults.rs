@@ -14,6 +14,8 @@ pub(crate) enum Place {
     Flusher,
     /// The task that looks at deadlines.
     Sweep,
+    /// One HTTP connection, when its request has come whole.
+    Visit,
 }
 
 /// A release never has it, whatever features it is built with.
@@ -24,7 +26,7 @@ mod switch {
     use crate::faults::Place;
 
     thread_local! {
-        /// What was asked for and has not happened yet, on this shard.
+        /// What was asked for and has not happened yet, on this thread.
         static ASKED: Cell<Option<Place>> = const { Cell::new(None) };
     }
 
@@ -35,6 +37,7 @@ mod switch {
             b"faults: panic in the broker" => Place::Broker,
             b"faults: panic in the flusher" => Place::Flusher,
             b"faults: panic in the sweep" => Place::Sweep,
+            b"faults: panic in the visit" => Place::Visit,
             _ => return,
         };
         ASKED.set(Some(place));

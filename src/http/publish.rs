@@ -16,6 +16,7 @@ use super::answer::Denial;
 use super::wire::Progress;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
+use crate::faults;
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Post, Shutdown};
 use crate::limits::{BODY_BYTES_PER_SECOND_MIN, Budget, MEMORY_LOOK, SWEEP_INTERVAL_MAX};
@@ -121,6 +122,8 @@ pub(super) async fn publish(
     if door.shutdown.has_begun() {
         return Err(Refusal::draining().into());
     }
+    faults::heed(&body);
+    faults::pass(faults::Place::Visit);
     let kind = kind(headers, &body);
     let (answer, answered) = oneshot::channel();
     let home = topic.clone();

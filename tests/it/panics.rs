@@ -76,6 +76,24 @@ async fn a_puller_that_panics_leaves_its_turn_and_its_jobs_to_the_others() {
     server.until(|counters| &counters.backlog_messages, 0).await;
 }
 
+#[tokio::test]
+async fn an_http_connection_that_panics_is_dropped_alone() {
+    let server = TestServer::with(|config| config.acceptors = std::num::NonZeroUsize::MIN);
+    let mut other = Socket::open(server.port).await;
+    let mut subscriber = Socket::join(server.port, "/sub/news").await;
+    for round in 1..=3 {
+        let mut doomed = Socket::open(server.port).await;
+        assert_eq!(doomed.post("/pub/news", "before").await, Some(200));
+        assert_eq!(doomed.post("/pub/news", "faults: panic in the visit").await, None);
+        server.until(|counters| &counters.panics, round).await;
+        assert_eq!(other.post("/pub/news", "still here").await, Some(200));
+        assert_eq!(subscriber.text().await, "before");
+        assert_eq!(subscriber.text().await, "still here");
+    }
+    // what they held was given back
+    server.until(|counters| &counters.memory_bytes, 0).await;
+}
+
 /// A broker in which this is asked for behind a message that all hear; how it ended.
 async fn aborted(request: &str) -> Ended {
     let process = Process::broker(&["--shards", "2"]).await;

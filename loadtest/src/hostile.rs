@@ -49,7 +49,7 @@ pub(crate) enum Flood {
     Large,
     /// Send messages of a byte where nobody hears them
     Ignored,
-    /// Shake hands and hang up with a reset
+    /// Connect and hang up with a reset
     Resets,
 }
 

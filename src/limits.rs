@@ -122,6 +122,8 @@ pub const BACKLOGS_BYTES_MAX: usize = 256 * MIB;
 pub const BACKLOGS_TOPICS_MAX: usize = 10_000;
 /// What a waiting job takes besides its frame.
 pub const JOB_BYTES: usize = 64;
+/// A job this small goes to a puller that has nothing, however much others do not take.
+pub const JOB_SMALL_BYTES: usize = 16 * KIB;
 /// How long a POST waits for room in a backlog or a batch.
 pub const POST_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -321,11 +323,11 @@ impl Limits {
     }
 
     /// What each kind of queue that cannot be shed may take of `--memory-max`: a part of it, but
-    /// one message or body of any size, with its place, in any case.
+    /// one message or body of any size, with its place and what was read behind it, in any case.
     #[must_use]
     pub fn hoard_bytes_max(&self) -> usize {
         let largest = self.message_bytes_max.max(self.body_bytes_max);
-        largest.saturating_add(KIB).max(self.memory_bytes_max / MEMORY_HOARD_PARTS)
+        largest.saturating_add(2 * SCRATCH_BYTES).max(self.memory_bytes_max / MEMORY_HOARD_PARTS)
     }
 
     /// What all bodies together may take: `--max-bodies`, or their part of `--memory-max` if that

@@ -10,7 +10,7 @@ use super::waiting::Waiting;
 use super::{Bounds, Job, Kind, MemberId, NoRoom, Place, Receivers, TooManyTopics, Turn};
 use super::{acquire, has_memory, release};
 use crate::frame;
-use crate::limits::JOB_BYTES;
+use crate::limits::{JOB_BYTES, JOB_SMALL_BYTES};
 
 /// All push/pull topics of a shard.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Lane {
 
     /// The same for a job that comes, and does not only move from the backlog. What pullers'
     /// sockets do not take is hoarded like a backlog: when there is too much of it, those who are
-    /// behind get no more, and when it is twice as much, nobody does.
+    /// behind get no more, and when it is twice as much, nobody gets a job that is not small.
     fn choose_for_new(
         &mut self,
         frame_bytes: usize,
@@ -85,7 +85,8 @@ impl Lane {
                 && puller.pending.is_empty()
                 && puller.takes(frame_bytes, outbound_bytes_max)
         };
-        if hoard <= max.saturating_mul(2) { self.ring.choose(takes) } else { None }
+        let is_small = frame_bytes <= JOB_SMALL_BYTES && !bounds.meter.is_scarce();
+        if is_small || hoard <= max.saturating_mul(2) { self.ring.choose(takes) } else { None }
     }
 
     /// Counts what enters the backlog. It was accepted: it enters whether others have used up

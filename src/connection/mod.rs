@@ -21,6 +21,7 @@ use tokio::io::{AsyncWrite, Interest};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::task::yield_now;
 
+use self::keepalive::Life;
 pub(crate) use self::open::open;
 use self::reader::{Halt, Reader};
 pub(crate) use self::table::Table;
@@ -245,23 +246,25 @@ impl Line {
     /// Goes on with what was read before the pause, if there is room for it now.
     fn look_for_room(&mut self, table: &mut Table, cx: &mut Context<'_>) -> Turn {
         let Phase::Paused(pause) = &mut self.phase else { return Turn::Again };
-        let room = match pause.message_bytes {
-            Some(bytes) => {
-                let room = table.broker.room(self.id, bytes);
-                room.or_else(|no_room| table.make_room(no_room, self.id, bytes))
-            }
-            None => table.has_memory_to_read(),
+        let room = if let Some(bytes) = pause.message_bytes {
+            let room = table.broker.room(self.id, bytes);
+            room.or_else(|no_room| reader::make_room(no_room, self.id, bytes, table))
+        } else {
+            let memory = table.has_memory_to_read();
+            memory.map_err(|no_room| Box::new(Halt::NoRoom(no_room, None)))
         };
-        if room.is_err() {
+        if let Err(halt) = room {
+            let no_room = match *halt {
+                Halt::NoRoom(no_room, _) => no_room,
+                halt => return self.halt(table, halt, cx),
+            };
             let now = table.writers.ground.now;
             if let Some(ending) = reader::hang_up(&self.half, &mut pause.hung_up, now, cx) {
                 table.counters().publisher_hangups.add(1);
                 self.end(table, ending);
                 return Turn::Again;
             }
-            if let Err(no_room) = room
-                && !table.broker.is_waiting(pause.ticket)
-            {
+            if !table.broker.is_waiting(pause.ticket) {
                 pause.ticket = table.broker.line_up(no_room, cx.waker().clone());
             }
             return Turn::Waits;
@@ -320,7 +323,9 @@ impl Line {
         writer.ending = None;
         writer.control(OpCode::Close, &payload, ground);
         writer.life.linger_until = Some(linger_until);
-        writer.life.paused = false;
+        // nothing more is taken from it
+        let Life { paused, holding, has_whole, .. } = &mut writer.life;
+        (*paused, *holding, *has_whole) = (false, false, false);
         // a write error of the Close itself: nobody is there to linger for
         if writer.ending.take().is_some() {
             return self.leave(table);

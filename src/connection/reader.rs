@@ -86,7 +86,7 @@ impl Reader {
     ) -> Result<(), Box<Halt>> {
         let kept = self.kept_in_front();
         if self.carry.len() + count < self.needs || kept < self.carry.len() {
-            self.carry.extend_from_slice(&scratch[kept..kept + count]);
+            self.keep(&scratch[kept..kept + count]);
             if self.carry.len() < self.needs {
                 return if self.settle(id, table) { Ok(()) } else { no_memory(id, table) };
             }
@@ -103,6 +103,16 @@ impl Reader {
         }
         // whoever halts anyway says why
         if self.settle(id, table) || result.is_err() { result } else { no_memory(id, table) }
+    }
+
+    /// Keeps more of a frame: grows with what comes, and not beyond what the frame needs.
+    fn keep(&mut self, bytes: &[u8]) {
+        let length = self.carry.len() + bytes.len();
+        if length > self.carry.capacity() {
+            let capacity = (2 * self.carry.capacity()).min(self.needs).max(length);
+            self.carry.reserve_exact(capacity - self.carry.len());
+        }
+        self.carry.extend_from_slice(bytes);
     }
 
     /// Takes what was kept. `accepts` says whether messages are still taken: what was read before
@@ -268,22 +278,27 @@ impl Reader {
     }
 }
 
-/// A message of this size found no room: if memory is what is missing, shedding may make some.
+/// A whole message of this size found no room: if memory is what is missing, shedding may make
+/// some, unless it could never be held.
 #[cold]
-fn make_room(
+pub(super) fn make_room(
     no_room: NoRoom,
     id: MemberId,
     bytes: usize,
     table: &mut Table,
 ) -> Result<(), Box<Halt>> {
-    table.make_room(no_room, id, bytes).map_err(|no_room| {
-        // it is held while it waits
-        let missing = no_room.memory_bytes().map_or(0, |missing| missing + bytes);
-        if missing > table.memory_bytes_max() {
-            return Box::new(Halt::never(bytes, missing, table));
-        }
-        Box::new(Halt::NoRoom(no_room, Some(bytes)))
-    })
+    // it is held while it waits
+    let missing = no_room.memory_bytes().map_or(0, |missing| missing + bytes);
+    if missing > table.memory_bytes_max() {
+        return Err(Box::new(Halt::never(bytes, missing, table)));
+    }
+    // not to be given up for itself before those who keep a part of one
+    table.writers.of(id).0.life.has_whole = true;
+    table
+        .make_room(no_room, id, bytes)
+        .map_err(|no_room| Box::new(Halt::NoRoom(no_room, Some(bytes))))?;
+    table.writers.of(id).0.life.has_whole = false;
+    Ok(())
 }
 
 /// Whoever publishes waits for memory, in the middle of a message, too. Of the others no message

@@ -5,7 +5,7 @@ use super::table::{Ground, Table, Writers, member};
 use super::writer::{Ending, Writer};
 use crate::broker::{MemberId, NoRoom, Role};
 use crate::close::{self, Reason};
-use crate::limits::{MEMORY_HOARD_PARTS, SCRATCH_BYTES, SHED_BYTES_MIN};
+use crate::limits::{SCRATCH_BYTES, SHED_BYTES_MIN};
 use crate::slow_consumer::Policy;
 
 /// What a connection is told that cannot go on with its message.
@@ -59,7 +59,8 @@ impl Table {
 
     /// Takes from those who are farthest behind what waits for them, until so many bytes more may
     /// be held and memory is not scarce any more; if that is not enough, ends those who keep much
-    /// of a message that does not end. Whether so many bytes may be held now.
+    /// of a message that does not end, and if there are none, takes from many who are behind a
+    /// little. Whether so many bytes may be held now.
     #[cold]
     pub(crate) fn shed(&mut self, bytes: usize) -> bool {
         let writers = &mut self.writers;
@@ -69,19 +70,18 @@ impl Table {
         }
         let scarce_bytes = writers.ground.meter.scarce_bytes();
         let mut behind = writers.largest(Writer::sheddable);
-        let mut left = sum(&behind);
         while writers.needs(bytes)
             && let Some((size, id)) = behind.pop()
-            // many who are behind a little are worth it together
-            && (size >= SHED_BYTES_MIN || left >= scarce_bytes)
+            && size >= SHED_BYTES_MIN
         {
             let (writer, ground) = writers.of(id);
             writer.shed(ground);
-            left -= size;
         }
         if writers.needs(bytes) {
             self.shed_at = Some(writers.ground.now);
-            writers.end_unfinished(bytes.max(scarce_bytes));
+            if !writers.end_unfinished(bytes.max(scarce_bytes)) {
+                writers.shed_little(bytes);
+            }
         }
         writers.ground.meter.has_room(bytes)
     }
@@ -93,6 +93,11 @@ impl Writer {
         let closing = self.ending.is_some() || self.life.linger_until.is_some();
         // what a puller was given is nobody else's any more
         if closing || self.role == Role::Puller { 0 } else { self.outbound.bytes() }
+    }
+
+    /// What taking that would free, if all who share it are taken from.
+    fn share(&self) -> usize {
+        if self.sheddable() > 0 { self.outbound.share() } else { 0 }
     }
 
     /// Gives up what waits for it.
@@ -126,16 +131,33 @@ impl Writers {
 
     /// Ends those who keep the most of messages that have not ended, as many as keep so much
     /// together; nobody if all of them do not. Then those who wait for room with whole ones, until
-    /// what they keep is no hoard any more. It is free once their tasks have run.
-    fn end_unfinished(&mut self, missing: usize) {
+    /// what they keep is no hoard any more. It is free once their tasks have run. Whether there
+    /// were any.
+    fn end_unfinished(&mut self, missing: usize) -> bool {
         let unfinished = self.largest(|writer| writer.kept(false));
         if sum(&unfinished) >= missing {
-            return self.end_all(unfinished, missing, &CUT_SHORT);
+            self.end_all(unfinished, missing, &CUT_SHORT);
+            return true;
         }
         let waiting = self.largest(|writer| writer.kept(true));
-        let hoard = self.ground.meter.bytes_max() / MEMORY_HOARD_PARTS;
-        let excess = sum(&waiting).saturating_sub(hoard);
+        let excess = sum(&waiting).saturating_sub(self.ground.hoard_bytes_max);
         self.end_all(waiting, excess, &NOT_TAKEN);
+        excess > 0
+    }
+
+    /// Takes from those who are behind a little, if many are, and so is much.
+    fn shed_little(&mut self, bytes: usize) {
+        let scarce_bytes = self.ground.meter.scarce_bytes();
+        let mut behind = self.largest(Writer::share);
+        let mut left = sum(&behind);
+        while left >= scarce_bytes
+            && self.needs(bytes)
+            && let Some((share, id)) = behind.pop()
+        {
+            let (writer, ground) = self.of(id);
+            writer.shed(ground);
+            left -= share;
+        }
     }
 
     /// Ends as many of these as keep so much together, those who keep the most first.

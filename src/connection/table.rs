@@ -59,6 +59,8 @@ pub(super) struct Ground {
     pub(super) now: u64,
     /// `--max-outbound`.
     pub(super) outbound_bytes_max: usize,
+    /// What may be kept of messages that wait for room.
+    pub(super) hoard_bytes_max: usize,
     /// `--slow-consumer`.
     pub(super) slow_consumer: SlowConsumer,
     /// The shard's part of `--memory-max`.
@@ -73,6 +75,7 @@ impl Table {
         let ground = Ground {
             now: 0,
             outbound_bytes_max: limits.outbound_bytes_max,
+            hoard_bytes_max: limits.hoard_bytes_max(),
             slow_consumer: limits.slow_consumer,
             meter: Arc::clone(&bounds.meter),
             counters: Arc::clone(&bounds.counters),
@@ -315,7 +318,7 @@ impl Table {
     fn coming(&self) -> Coming {
         let mut coming = Coming::default();
         for (number, writer) in self.writers.list.iter().enumerate() {
-            let Some(Writer { role, life, .. }) = writer else { continue };
+            let Some(Writer { role, life, ending: None, .. }) = writer else { continue };
             if !(life.holding || life.paused) {
                 continue;
             }

@@ -368,10 +368,14 @@ mod tests {
         let (_half, half) = stream.into_split();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
         let mut writer = Writer::new(half, Role::Peer, peer, descriptor, 0);
-        let slow_consumer = SlowConsumer::default();
-        let meter = Meter::unlimited();
-        let counters = Arc::default();
-        let ground = Ground { now: 0, outbound_bytes_max: 1000, slow_consumer, meter, counters };
+        let ground = Ground {
+            now: 0,
+            outbound_bytes_max: 1000,
+            hoard_bytes_max: usize::MAX,
+            slow_consumer: SlowConsumer::default(),
+            meter: Meter::unlimited(),
+            counters: Arc::default(),
+        };
         let mut batch = vec![];
         let mut ends = vec![];
         for size in [8 << 20, 10, 8 << 20] {

@@ -68,6 +68,13 @@ impl Outbound {
         Ok(())
     }
 
+    /// What it takes of memory, buffers that are shared in equal parts.
+    #[must_use]
+    pub fn share(&self) -> usize {
+        let part = |piece: &Piece| piece.buffer.capacity() / Rc::strong_count(&piece.buffer);
+        self.pieces.iter().map(part).sum()
+    }
+
     /// Unwritten bytes behind the first piece.
     fn bytes_behind(&self) -> usize {
         self.bytes - self.pieces.front().map_or(0, Piece::unwritten)

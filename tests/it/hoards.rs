@@ -13,7 +13,7 @@ use crate::socket::{self, Socket};
 
 const KIB: usize = 1024;
 /// What jobs and bodies may take here, each.
-const HOARD_BYTES: u64 = (4 << 20) + 1024;
+const HOARD_BYTES: u64 = (4 << 20) + 2 * 64 * 1024;
 const _: () = assert!(MEMORY_BYTES / MEMORY_HOARD_PARTS < 4 << 20, "what the largest body takes");
 
 /// A broker of one shard that may hold little.

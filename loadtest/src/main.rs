@@ -27,7 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
-use crate::cli::{Cli, Command, CommonArgs};
+use crate::cli::{Cli, Command, CommonArgs, HostileArgs};
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
     match run(&command, plan) {
         Ok(reports) => {
-            print(&reports, common(&command).json, matches!(command, Command::Hostile { .. }))
+            print(&reports, common(&command).json, matches!(command, Command::Hostile(_)))
         }
         Err(error) => {
             eprintln!("mercury-loadtest: {error}");
@@ -56,7 +56,8 @@ fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
     if let Some(quiet) = Plan::quiet(command) {
         return runtime.block_on(mixed::run(plan, quiet, url, *pid));
     }
-    if let Command::Hostile { floods, rounds, flood_rate, .. } = command {
+    if let Command::Hostile(args) = command {
+        let HostileArgs { floods, rounds, flood_rate, .. } = args;
         return runtime.block_on(hostile::run(plan, url, floods, *rounds, *flood_rate, *json));
     }
     runtime.block_on(async {
@@ -72,11 +73,11 @@ fn runtime() -> Result<LocalRuntime, Error> {
 
 fn common(command: &Command) -> &CommonArgs {
     match command {
-        Command::Fanout { common, .. }
-        | Command::Bus { common, .. }
-        | Command::Pushpull { common, .. }
-        | Command::Mixed { common, .. }
-        | Command::Hostile { common, .. } => common,
+        Command::Fanout(args) => &args.common,
+        Command::Bus(args) => &args.common,
+        Command::Pushpull(args) => &args.common,
+        Command::Mixed(args) => &args.common,
+        Command::Hostile(args) => &args.common,
     }
 }
 

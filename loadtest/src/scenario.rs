@@ -3,7 +3,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use crate::cli::{Command, CommonArgs, PaceArgs};
+use crate::cli::{
+    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MixedArgs, PaceArgs, PushpullArgs,
+};
 
 /// Which sockets, and so who must get a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,20 +70,20 @@ impl Plan {
     /// The load of a subcommand, or what is wrong with its numbers. For mixed, the saturated one.
     pub(crate) fn new(command: &Command) -> Result<Self, String> {
         let plan = match command {
-            Command::Fanout { subscribers, publishers, pace, common } => {
+            Command::Fanout(FanoutArgs { subscribers, publishers, pace, common }) => {
                 Self::paced("fanout", Pattern::PubSub, (*subscribers, *publishers), pace, common)
             }
-            Command::Bus { peers, senders, pace, common } => {
+            Command::Bus(BusArgs { peers, senders, pace, common }) => {
                 Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, common)
             }
-            Command::Pushpull { pushers, pullers, pace, common } => {
+            Command::Pushpull(PushpullArgs { pushers, pullers, pace, common }) => {
                 Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, common)
             }
-            Command::Mixed { subscribers, window, common, .. } => {
+            Command::Mixed(MixedArgs { subscribers, window, common, .. }) => {
                 let pace = Pace::Window(*window);
                 Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
             }
-            Command::Hostile { common, .. } => {
+            Command::Hostile(HostileArgs { common, .. }) => {
                 Self::timed("innocent", Pattern::PubSub, (1, 1), Pace::Window(1), common)
             }
         };
@@ -91,7 +93,7 @@ impl Plan {
 
     /// The load beside the saturated one of mixed; none for the others.
     pub(crate) fn quiet(command: &Command) -> Option<Self> {
-        let Command::Mixed { quiet_rate, common, .. } = command else { return None };
+        let Command::Mixed(MixedArgs { quiet_rate, common, .. }) = command else { return None };
         Some(Self::timed("quiet", Pattern::PubSub, (1, 1), Pace::Rate(*quiet_rate), common))
     }
 

@@ -1,0 +1,93 @@
+//! Options of the scenarios that send messages all the time.
+
+use clap::Args;
+
+use super::CommonArgs;
+use super::value::{count, rate};
+use crate::payload::{MESSAGES_MAX, PUBLISHERS_MAX};
+
+/// Publishers to subscribers: /pub/T to /sub/T
+#[derive(Debug, Args)]
+pub(crate) struct FanoutArgs {
+    /// Subscribers; number i is on topic i mod T
+    #[arg(long, default_value_t = 100, value_parser = count(1_000_000))]
+    pub(crate) subscribers: u32,
+    /// Publishers; number i is on topic i mod T
+    #[arg(long, default_value_t = 1, value_parser = count(PUBLISHERS_MAX))]
+    pub(crate) publishers: u32,
+    /// How fast and how long.
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    /// What every scenario has.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Peers among themselves: /bus/T, delivered to every other peer
+#[derive(Debug, Args)]
+pub(crate) struct BusArgs {
+    /// Peers; number i is on topic i mod T
+    #[arg(long, default_value_t = 100, value_parser = count(1_000_000))]
+    pub(crate) peers: u32,
+    /// How many of the peers send, from the first
+    #[arg(long, default_value_t = 1, value_parser = count(PUBLISHERS_MAX))]
+    pub(crate) senders: u32,
+    /// How fast and how long.
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    /// What every scenario has.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Jobs to workers: /push/T to /pull/T, each delivered exactly once
+#[derive(Debug, Args)]
+pub(crate) struct PushpullArgs {
+    /// Pushers; number i is on topic i mod T
+    #[arg(long, default_value_t = 4, value_parser = count(PUBLISHERS_MAX))]
+    pub(crate) pushers: u32,
+    /// Pullers; number i is on topic i mod T
+    #[arg(long, default_value_t = 8, value_parser = count(1_000_000))]
+    pub(crate) pullers: u32,
+    /// How fast and how long.
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    /// What every scenario has.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// A quiet topic beside a saturated one, with the latency of each
+#[derive(Debug, Args)]
+pub(crate) struct MixedArgs {
+    /// Subscribers of the saturated topic
+    #[arg(long, default_value_t = 1000, value_parser = count(1_000_000))]
+    pub(crate) subscribers: u32,
+    /// Messages of the saturated topic that may be under way
+    #[arg(long, default_value_t = 16, value_parser = count(1 << 20))]
+    pub(crate) window: u32,
+    /// Messages a second on the quiet topic
+    #[arg(long, default_value_t = 200.0, value_parser = rate)]
+    pub(crate) quiet_rate: f64,
+    /// What every scenario has.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// How fast, how long, over how many topics.
+#[derive(Debug, Args)]
+pub(crate) struct PaceArgs {
+    /// Topics
+    #[arg(long, default_value_t = 1, value_parser = count(1_000_000))]
+    pub(crate) topics: u32,
+    /// Closed loop: at most this many messages of a publisher not yet delivered everywhere
+    #[arg(long, default_value_t = 1, value_parser = count(1 << 20))]
+    pub(crate) window: u32,
+    /// Open loop: messages a second in all; latency counts from when a message was due
+    #[arg(long, conflicts_with = "window", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    /// Publish exactly so many messages in all, all measured, instead of for a time
+    #[arg(long, conflicts_with_all = ["seconds", "warm_up"])]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MESSAGES_MAX))]
+    pub(crate) messages: Option<u64>,
+}

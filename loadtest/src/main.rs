@@ -2,6 +2,7 @@
 
 mod cli;
 mod connection;
+mod cost;
 mod cpu;
 mod faults;
 mod frame;

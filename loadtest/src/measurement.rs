@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::signal::ctrl_c;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::cost;
 use crate::cpu;
 use crate::load::Load;
 use crate::report::Report;
@@ -28,8 +29,8 @@ struct Snapshot {
     published: u64,
     /// First deliveries.
     deliveries: u64,
-    /// The broker's CPU time.
-    server_cpu: Option<Duration>,
+    /// What the broker has used up.
+    server: Option<cost::Snapshot>,
     /// This thread's CPU time.
     client_cpu: Duration,
 }
@@ -153,10 +154,7 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
         deliveries: after.deliveries - before.deliveries,
         duration: Duration::from_nanos(after.at - before.at),
         latency: ledger.latency.clone(),
-        server_cpu: after
-            .server_cpu
-            .zip(before.server_cpu)
-            .map(|(to, from)| to.saturating_sub(from)),
+        cost: after.server.as_ref().zip(before.server.as_ref()).map(|(to, from)| to.since(from)),
         client_cpu: after.client_cpu.saturating_sub(before.client_cpu),
         faults,
         interrupted,
@@ -170,7 +168,7 @@ impl Snapshot {
             at: load.now(),
             published: ledger.published,
             deliveries: ledger.deliveries,
-            server_cpu: server.and_then(cpu::of_process),
+            server: server.and_then(cost::Snapshot::take),
             client_cpu: cpu::of_this_thread(),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::cost::Cost;
 use crate::faults::Faults;
 
 /// Percentiles and their names in both forms.
@@ -28,8 +29,8 @@ pub(crate) struct Report {
     /// Nanoseconds from sending (or when it was due) to each delivery, of the messages sent in
     /// the measured part.
     pub(crate) latency: Histogram<u64>,
-    /// The broker's CPU time in the measured part.
-    pub(crate) server_cpu: Option<Duration>,
+    /// What the measured part cost the broker.
+    pub(crate) cost: Option<Cost>,
     /// This load's own CPU time in the measured part.
     pub(crate) client_cpu: Duration,
     /// What went wrong in any part.
@@ -39,14 +40,14 @@ pub(crate) struct Report {
 }
 
 /// Named values in the order of the report; what is not known is left out.
-type Rows = Vec<(&'static str, String)>;
+type Rows = Vec<(String, String)>;
 
 impl Report {
     /// One JSON object in one line.
     pub(crate) fn json(&self) -> String {
         let mut line = format!("{{\"scenario\":\"{}\"", self.name);
         for (name, value) in self.rows() {
-            let name = name.replace([' ', '/'], "_").replace('.', "");
+            let name = name.replace([' ', '/', '-'], "_").replace('.', "");
             write!(line, ",\"{name}\":{value}").expect("a String takes all");
         }
         let (interrupted, ok) = (self.interrupted, self.faults.is_none());
@@ -56,55 +57,79 @@ impl Report {
 
     fn rows(&self) -> Rows {
         let seconds = self.duration.as_secs_f64();
-        let mut rows = vec![
+        let mut rows = named([
             ("connections", self.connections.to_string()),
             ("size", self.size.to_string()),
             ("seconds", format!("{seconds:.3}")),
             ("messages", self.messages.to_string()),
             ("deliveries", self.deliveries.to_string()),
             ("deliveries/s", format!("{:.0}", float(self.deliveries) / seconds.max(1e-9))),
-        ];
+        ]);
         if !self.latency.is_empty() {
-            let percentiles = PERCENTILES.map(|(name, percentile)| {
+            rows.extend(named(PERCENTILES.map(|(name, percentile)| {
                 (name, micros(self.latency.value_at_percentile(percentile)))
-            });
-            rows.extend(percentiles);
-            rows.push(("max", micros(self.latency.max())));
+            })));
+            rows.extend(named([("max", micros(self.latency.max()))]));
         }
-        if let Some(cpu) = self.server_cpu {
-            rows.push(("server cpu", self.per_delivery(cpu)));
+        if let Some(cost) = &self.cost {
+            rows.extend(self.cost_rows(cost));
         }
-        rows.push(("client cpu", self.per_delivery(self.client_cpu)));
-        let busy = self.client_cpu.as_secs_f64() / seconds.max(1e-9) * 100.0;
-        rows.push(("client busy", format!("{busy:.0}")));
+        let client_ns = u64::try_from(self.client_cpu.as_nanos()).unwrap_or(u64::MAX);
+        rows.extend(named([
+            ("client cpu", self.per_delivery(client_ns)),
+            ("client busy", self.busy(client_ns)),
+        ]));
         let Faults { lost, duplicated, reordered, alien, mangled, disconnected, .. } = &self.faults;
-        rows.extend([
+        rows.extend(named([
             ("lost", lost.to_string()),
             ("duplicated", duplicated.to_string()),
             ("reordered", reordered.to_string()),
             ("alien", alien.to_string()),
             ("mangled", mangled.to_string()),
             ("disconnected", disconnected.to_string()),
-        ]);
+        ]));
         rows
     }
 
-    fn per_delivery(&self, cpu: Duration) -> String {
-        format!("{:.3}", cpu.as_secs_f64() * 1e6 / float(self.deliveries.max(1)))
+    /// The broker's share, with two rows for each shard.
+    fn cost_rows(&self, cost: &Cost) -> Rows {
+        let seconds = self.duration.as_secs_f64().max(1e-9);
+        let mut rows = named([
+            ("server cpu", self.per_delivery(cost.cpu_ns())),
+            ("server user", self.per_delivery(cost.user_ns)),
+            ("server system", self.per_delivery(cost.system_ns)),
+            ("server switches/s", format!("{:.0}", float(cost.switches()) / seconds)),
+            ("server resident", kibibytes(cost.resident_bytes)),
+            ("server resident max", kibibytes(cost.resident_bytes_max)),
+        ]);
+        for shard in cost.shards() {
+            rows.push((format!("{} cpu", shard.name), self.per_delivery(shard.cpu_ns())));
+            rows.push((format!("{} busy", shard.name), self.busy(shard.cpu_ns())));
+        }
+        rows
+    }
+
+    fn per_delivery(&self, cpu_ns: u64) -> String {
+        format!("{:.3}", float(cpu_ns) / 1e3 / float(self.deliveries.max(1)))
+    }
+
+    /// Per cent of the measured time.
+    fn busy(&self, cpu_ns: u64) -> String {
+        format!("{:.0}", float(cpu_ns) / 1e7 / self.duration.as_secs_f64().max(1e-9))
     }
 }
 
 /// A column for each report.
 pub(crate) fn table(reports: &[Report]) -> String {
     let columns: Vec<Rows> = reports.iter().map(Report::rows).collect();
-    let mut text = format!("{:<22}", "");
+    let mut text = format!("{:<26}", "");
     for report in reports {
         write!(text, "{:>16}", report.name).expect("a String takes all");
     }
     for (name, _) in columns.iter().max_by_key(|rows| rows.len()).into_iter().flatten() {
-        write!(text, "\n{:<22}", label(name)).expect("a String takes all");
+        write!(text, "\n{:<26}", label(name)).expect("a String takes all");
         for rows in &columns {
-            let value = rows.iter().find(|row| row.0 == *name).map_or("", |row| &row.1);
+            let value = rows.iter().find(|row| &row.0 == name).map_or("", |row| &row.1);
             write!(text, "{value:>16}").expect("a String takes all");
         }
     }
@@ -115,16 +140,26 @@ pub(crate) fn table(reports: &[Report]) -> String {
 fn label(name: &str) -> String {
     match name {
         "size" => "size, bytes".to_owned(),
-        "server cpu" | "client cpu" => format!("{name}, us each"),
-        "client busy" => "client busy, %".to_owned(),
+        "server user" | "server system" => format!("{name}, us each"),
+        "server resident" | "server resident max" => format!("{name}, KiB"),
+        cpu if cpu.ends_with(" cpu") => format!("{name}, us each"),
+        busy if busy.ends_with(" busy") => format!("{name}, %"),
         latency if latency.starts_with('p') || latency == "max" => format!("{latency}, us"),
         name => name.to_owned(),
     }
 }
 
+fn named<const N: usize>(rows: [(&str, String); N]) -> Rows {
+    rows.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "reports show fewer digits than a float keeps")]
 fn float(value: u64) -> f64 {
     value as f64
+}
+
+fn kibibytes(bytes: u64) -> String {
+    (bytes / 1024).to_string()
 }
 
 fn micros(nanos: u64) -> String {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::cpu;
+
 /// A tick of `/proc/P/stat` in nanoseconds: `USER_HZ` is 100 on every machine that Linux gives a
 /// `schedstat` on.
 const TICK_NS: u64 = 10_000_000;
@@ -51,6 +53,8 @@ pub(crate) struct ThreadCost {
     pub(crate) user_ns: u64,
     /// Nanoseconds of CPU in the kernel.
     pub(crate) system_ns: u64,
+    /// Nanoseconds that it could have run and had no CPU.
+    pub(crate) waiting_ns: u64,
     /// Times that it had nothing to do and slept.
     pub(crate) voluntary_switches: u64,
     /// Times that it was made to wait for a CPU.
@@ -61,19 +65,29 @@ pub(crate) struct ThreadCost {
 
 /// What one thread has used up so far.
 #[derive(Debug, Clone, Default)]
-struct Thread {
+pub(crate) struct Thread {
+    /// Its name.
     name: String,
+    /// CPU time, coarse.
     ticks: Ticks,
+    /// CPU time, fine.
     cpu_ns: u64,
+    /// Time that it was ready and did not run.
+    waiting_ns: u64,
+    /// Times that it slept.
     voluntary_switches: u64,
+    /// Times that it was preempted.
     involuntary_switches: u64,
+    /// Where it may run.
     cpus: Vec<usize>,
 }
 
 /// CPU time as `/proc/P/stat` has it: coarse, but user and system apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Ticks {
+    /// In user mode.
     user: u64,
+    /// In the kernel.
     system: u64,
 }
 
@@ -106,10 +120,9 @@ impl Snapshot {
         let ticks = self.ticks.since(before.ticks);
         let split = if ticks.is_zero() { self.ticks } else { ticks };
         let unborn = Thread::default();
-        let threads = self
-            .threads
-            .iter()
-            .map(|(key, thread)| thread.since(before.threads.get(key).unwrap_or(&unborn), split));
+        let threads = self.threads.iter().map(|(key, thread)| {
+            thread.since_or(before.threads.get(key).unwrap_or(&unborn), split)
+        });
         let threads: Vec<ThreadCost> = threads.collect();
         let sum = |part: fn(&ThreadCost) -> u64| threads.iter().map(part).sum::<u64>();
         let living = sum(ThreadCost::cpu_ns);
@@ -153,6 +166,18 @@ impl ThreadCost {
 }
 
 impl Thread {
+    /// The calling thread now; only its CPU time where /proc is not to be read.
+    pub(crate) fn of_this_thread() -> Self {
+        let cpu_ns = u64::try_from(cpu::of_this_thread().as_nanos()).unwrap_or(u64::MAX);
+        let thread = Self::read(Path::new("/proc/thread-self")).map(|(_, thread)| thread);
+        Self { cpu_ns, ..thread.unwrap_or_default() }
+    }
+
+    /// What the thread used up since `before`.
+    pub(crate) fn since(&self, before: &Self) -> ThreadCost {
+        self.since_or(before, self.ticks)
+    }
+
     /// The thread of a folder in `/proc/P/task`, and when it began; none if it is gone.
     fn read(folder: &Path) -> Option<(u64, Self)> {
         let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
@@ -160,11 +185,16 @@ impl Thread {
         let status = read("status")?;
         let cpus = line(&status, "Cpus_allowed_list:").map(list).unwrap_or_default();
         // Kernels without CONFIG_SCHED_INFO have no such file.
-        let clock = read("schedstat").and_then(|text| text.split(' ').next()?.parse().ok());
+        let times = read("schedstat").and_then(|text| {
+            let mut times = text.split(' ').map(str::parse);
+            Some((times.next()?.ok()?, times.next()?.ok()?))
+        });
+        let (cpu_ns, waiting_ns) = times.unwrap_or(((ticks.user + ticks.system) * TICK_NS, 0));
         let thread = Self {
             name: read("comm")?.trim_end().to_owned(),
             ticks,
-            cpu_ns: clock.unwrap_or((ticks.user + ticks.system) * TICK_NS),
+            cpu_ns,
+            waiting_ns,
             voluntary_switches: number(&status, "voluntary_ctxt_switches:")?,
             involuntary_switches: number(&status, "nonvoluntary_ctxt_switches:")?,
             cpus,
@@ -173,7 +203,7 @@ impl Thread {
     }
 
     /// `fallback` is how its process divides CPU, for threads that ran for less than a tick.
-    fn since(&self, before: &Self, fallback: Ticks) -> ThreadCost {
+    fn since_or(&self, before: &Self, fallback: Ticks) -> ThreadCost {
         let ticks = self.ticks.since(before.ticks);
         let split = if ticks.is_zero() { fallback } else { ticks };
         let (user_ns, system_ns) = split.divide(self.cpu_ns.saturating_sub(before.cpu_ns));
@@ -182,6 +212,7 @@ impl Thread {
             name: self.name.clone(),
             user_ns,
             system_ns,
+            waiting_ns: self.waiting_ns.saturating_sub(before.waiting_ns),
             voluntary_switches: switches(self.voluntary_switches, before.voluntary_switches),
             involuntary_switches: switches(self.involuntary_switches, before.involuntary_switches),
             cpus: self.cpus.clone(),
@@ -247,7 +278,6 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::cpu;
 
     /// Runs this thread for so long, by its own clock.
     fn work(duration: Duration) {

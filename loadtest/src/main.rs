@@ -1,5 +1,6 @@
 //! Drives a mercury broker and reports what it delivers, how fast and how reliably.
 
+mod bottleneck;
 mod cli;
 mod connection;
 mod cost;
@@ -98,6 +99,9 @@ fn print(reports: &[Report], json: bool, is_hostile: bool) -> ExitCode {
     }
     let mut status = ExitCode::SUCCESS;
     for report in reports {
+        if let Some(sentence) = report.bottleneck().sentence {
+            eprintln!("mercury-loadtest: {}: {sentence}", report.name);
+        }
         for example in &report.faults.examples {
             eprintln!("mercury-loadtest: {}: {example}", report.name);
         }

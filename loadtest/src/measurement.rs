@@ -9,7 +9,6 @@ use tokio::signal::ctrl_c;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cost;
-use crate::cpu;
 use crate::load::Load;
 use crate::report::Report;
 use crate::scenario::Extent;
@@ -31,8 +30,8 @@ struct Snapshot {
     deliveries: u64,
     /// What the broker has used up.
     server: Option<cost::Snapshot>,
-    /// This thread's CPU time.
-    client_cpu: Duration,
+    /// What this thread has used up.
+    client: cost::Thread,
 }
 
 /// Why a wait ended.
@@ -146,16 +145,18 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
         let lost = faults.lost;
         faults.tell(|| format!("{lost} deliveries did not come, the last that did at {at:.1?}"));
     }
+    let duration = Duration::from_nanos(after.at - before.at);
     Report {
         name: load.plan.name,
         connections: load.plan.connections(),
         size: load.plan.size,
         messages: after.published - before.published,
         deliveries: after.deliveries - before.deliveries,
-        duration: Duration::from_nanos(after.at - before.at),
+        duration,
         latency: ledger.latency.clone(),
         cost: after.server.as_ref().zip(before.server.as_ref()).map(|(to, from)| to.since(from)),
-        client_cpu: after.client_cpu.saturating_sub(before.client_cpu),
+        clients: vec![after.client.since(&before.client)],
+        due: load.plan.due_in(duration).filter(|_| !load.is_broken()),
         faults,
         interrupted,
     }
@@ -169,7 +170,7 @@ impl Snapshot {
             published: ledger.published,
             deliveries: ledger.deliveries,
             server: server.and_then(cost::Snapshot::take),
-            client_cpu: cpu::of_this_thread(),
+            client: cost::Thread::of_this_thread(),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::cost::Cost;
+use crate::bottleneck::{Bottleneck, Sides};
+use crate::cost::{Cost, ThreadCost};
 use crate::faults::Faults;
 
 /// Percentiles and their names in both forms.
@@ -31,8 +32,10 @@ pub(crate) struct Report {
     pub(crate) latency: Histogram<u64>,
     /// What the measured part cost the broker.
     pub(crate) cost: Option<Cost>,
-    /// This load's own CPU time in the measured part.
-    pub(crate) client_cpu: Duration,
+    /// What the measured part cost each thread of this load.
+    pub(crate) clients: Vec<ThreadCost>,
+    /// Messages that were due in the measured part; none in a closed loop.
+    pub(crate) due: Option<u64>,
     /// What went wrong in any part.
     pub(crate) faults: Faults,
     /// Somebody pressed Ctrl-C.
@@ -50,9 +53,23 @@ impl Report {
             let name = name.replace([' ', '/', '-'], "_").replace('.', "");
             write!(line, ",\"{name}\":{value}").expect("a String takes all");
         }
+        let bottleneck = self.bottleneck();
+        let (limit, sentence) = (bottleneck.limit.name(), bottleneck.sentence.unwrap_or_default());
+        write!(line, ",\"bottleneck\":\"{limit}\",\"bottleneck_why\":\"{sentence}\"")
+            .expect("a String takes all");
         let (interrupted, ok) = (self.interrupted, self.faults.is_none());
         write!(line, ",\"interrupted\":{interrupted},\"ok\":{ok}}}").expect("a String takes all");
         line
+    }
+
+    /// Who kept the load from being more.
+    pub(crate) fn bottleneck(&self) -> Bottleneck {
+        Bottleneck::find(&Sides {
+            duration: self.duration,
+            clients: &self.clients,
+            server: self.cost.as_ref().map(|cost| cost.threads.as_slice()),
+            due_and_sent: self.due.map(|due| (due, self.messages)),
+        })
     }
 
     fn rows(&self) -> Rows {
@@ -74,10 +91,10 @@ impl Report {
         if let Some(cost) = &self.cost {
             rows.extend(self.cost_rows(cost));
         }
-        let client_ns = u64::try_from(self.client_cpu.as_nanos()).unwrap_or(u64::MAX);
+        let busiest = self.clients.iter().map(ThreadCost::cpu_ns).max().unwrap_or(0);
         rows.extend(named([
-            ("client cpu", self.per_delivery(client_ns)),
-            ("client busy", self.busy(client_ns)),
+            ("client cpu", self.per_delivery(self.clients.iter().map(ThreadCost::cpu_ns).sum())),
+            ("client busy", self.busy(busiest)),
         ]));
         let Faults { lost, duplicated, reordered, alien, mangled, disconnected, .. } = &self.faults;
         rows.extend(named([

@@ -149,6 +149,18 @@ impl Plan {
         messages / publishers + u64::from(number < messages % publishers)
     }
 
+    /// The messages of an open loop that are due in so long; none in a closed one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, and a part of a message is not due"
+    )]
+    pub(crate) fn due_in(&self, duration: Duration) -> Option<u64> {
+        let Pace::Rate(rate) = self.pace else { return None };
+        let due = (rate * duration.as_secs_f64()) as u64;
+        Some(if let Extent::Messages(messages) = self.extent { due.min(messages) } else { due })
+    }
+
     fn paced(
         name: &'static str,
         pattern: Pattern,

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cost::ThreadCost;
 
 /// A thread that runs or waits to run for more than this part of the time has none to spare.
@@ -13,7 +15,7 @@ const CROWDED: f64 = 0.1;
 const KEPT_UP: u64 = 99;
 
 /// The answer, with its reason.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bottleneck {
     /// Who.
     pub(crate) limit: Limit,
@@ -22,9 +24,11 @@ pub(crate) struct Bottleneck {
 }
 
 /// Who had no time to spare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
     /// Nobody: a larger window or rate would be more load.
+    #[default]
     Neither,
     /// The server, or one thread of it.
     Server,
@@ -57,19 +61,6 @@ struct Thread<'a> {
     busy: f64,
     /// The part of the time that it was kept from running.
     waiting: f64,
-}
-
-impl Limit {
-    /// The word for programs.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Neither => "neither",
-            Self::Server => "server",
-            Self::Client => "client",
-            Self::Both => "both",
-            Self::SharedCpu => "shared_cpu",
-        }
-    }
 }
 
 impl Bottleneck {

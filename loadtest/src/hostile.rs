@@ -104,7 +104,7 @@ pub(crate) async fn run(
     floods: &[Flood],
     rounds: u32,
     bytes_per_second: Option<f64>,
-    json: bool,
+    is_quiet: bool,
 ) -> Result<Vec<Report>, String> {
     let mut rows: Vec<Row> =
         floods.iter().map(|flood| Row { flood: *flood, rounds: vec![] }).collect();
@@ -123,7 +123,7 @@ pub(crate) async fn run(
             reports.extend([quiet, flooded]);
         }
     }
-    if !json {
+    if !is_quiet {
         println!("{}", table(&rows));
     }
     Ok(reports)

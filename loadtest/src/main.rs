@@ -24,24 +24,25 @@ mod window;
 use std::io::Error;
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::cli::{Cli, Command, CommonArgs, HostileArgs};
 use crate::load::Load;
 use crate::measurement::measure;
-use crate::report::Report;
+use crate::report::{Document, Report};
 use crate::scenario::Plan;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().scenario;
+    let (Cli { scenario: command }, invocation) = Cli::read();
     let plan = Plan::new(&command)
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
     match run(&command, plan) {
         Ok(reports) => {
-            print(&reports, common(&command).json, matches!(command, Command::Hostile(_)))
+            let document = Document::new(invocation, &reports);
+            finish(&document, common(&command), matches!(command, Command::Hostile(_)))
         }
         Err(error) => {
             eprintln!("mercury-loadtest: {error}");
@@ -52,15 +53,16 @@ fn main() -> ExitCode {
 
 /// Runs one load, or two for mixed.
 fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
-    let CommonArgs { url, pid, json, .. } = common(command);
+    let CommonArgs { url, pid, .. } = common(command);
     raise_descriptor_limit().map_err(|error| format!("the descriptor limit: {error}"))?;
     let runtime = runtime().map_err(|error| error.to_string())?;
     if let Some(quiet) = Plan::quiet(command) {
         return runtime.block_on(mixed::run(plan, quiet, url, *pid));
     }
     if let Command::Hostile(args) = command {
-        let HostileArgs { floods, rounds, flood_rate, .. } = args;
-        return runtime.block_on(hostile::run(plan, url, floods, *rounds, *flood_rate, *json));
+        let HostileArgs { floods, rounds, flood_rate, common } = args;
+        let is_quiet = common.is_quiet();
+        return runtime.block_on(hostile::run(plan, url, floods, *rounds, *flood_rate, is_quiet));
     }
     runtime.block_on(async {
         let load = Load::connect(plan, url).await?;
@@ -89,23 +91,23 @@ fn raise_descriptor_limit() -> Result<(), Error> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
-/// The report, the first faults in words, and the exit status that they make.
-fn print(reports: &[Report], json: bool, is_hostile: bool) -> ExitCode {
-    if json {
-        let lines: Vec<String> = reports.iter().map(Report::json).collect();
-        println!("{}", lines.join("\n"));
-    } else if !is_hostile {
-        println!("{}", report::table(reports));
-    }
+/// Shows and keeps the reports, tells the first faults, and returns the exit status they make.
+fn finish(document: &Document, common: &CommonArgs, is_shown: bool) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
-    for report in reports {
-        if let Some(sentence) = report.bottleneck().sentence {
+    if !is_shown && !common.is_quiet() {
+        println!("{}", report::table(&document.reports));
+    }
+    if let Some(path) = &common.json
+        && let Err(error) = document.write(path)
+    {
+        eprintln!("mercury-loadtest: {error}");
+        status = ExitCode::FAILURE;
+    }
+    for report in &document.reports {
+        for sentence in report.bottleneck.sentence.iter().chain(&report.faults) {
             eprintln!("mercury-loadtest: {}: {sentence}", report.name);
         }
-        for example in &report.faults.examples {
-            eprintln!("mercury-loadtest: {}: {example}", report.name);
-        }
-        if !report.faults.is_none() {
+        if !report.ok {
             status = ExitCode::FAILURE;
         }
     }

@@ -158,6 +158,7 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
         clients: vec![after.client.since(&before.client)],
         due: load.plan.due_in(duration).filter(|_| !load.is_broken()),
         faults,
+        rows: vec![],
         interrupted,
     }
 }

@@ -4,14 +4,17 @@ mod hostility;
 mod traffic;
 mod value;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::traffic::{BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs};
 use self::value::{process, seconds, size};
 use crate::connection::Target;
+use crate::report::{Invocation, is_standard_output};
 
 /// Drives a mercury broker and reports what it delivers, how fast and how reliably
 #[derive(Debug, Parser)]
@@ -23,6 +26,30 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) scenario: Command,
+}
+
+impl Cli {
+    /// Reads the command line; errors, `--help` and `--version` end the program.
+    pub(crate) fn read() -> (Self, Invocation) {
+        let matches = Self::command().get_matches();
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        (cli, invocation(std::env::args().collect(), &matches))
+    }
+}
+
+/// What `matches` were told, with the defaults of what was left out.
+fn invocation(command: Vec<String>, matches: &ArgMatches) -> Invocation {
+    let (scenario, matches) = matches.subcommand().expect("clap insists on a subcommand");
+    let shape = Cli::command();
+    let shape = shape.find_subcommand(scenario).expect("clap found it by this name");
+    let mut parameters = BTreeMap::new();
+    for option in shape.get_arguments() {
+        let name = option.get_id().as_str();
+        let Ok(Some(values)) = matches.try_get_raw(name) else { continue };
+        let values = values.map(|value| value.to_string_lossy().into_owned()).collect();
+        parameters.insert(name.to_owned(), values);
+    }
+    Invocation { command, scenario: scenario.to_owned(), parameters }
 }
 
 /// One scenario with its options.
@@ -58,18 +85,23 @@ pub(crate) struct CommonArgs {
     /// Seconds of load before that
     #[arg(long, default_value = "1", value_parser = seconds)]
     pub(crate) warm_up: Duration,
-    /// One JSON line instead of the table
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Writes what came out as one JSON document; - is standard output, instead of the table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
     /// The broker's process, to measure its CPU time
     #[arg(long, value_parser = process)]
     pub(crate) pid: Option<u32>,
 }
 
+impl CommonArgs {
+    /// Standard output is for the JSON document.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.json.as_deref().is_some_and(is_standard_output)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -95,5 +127,18 @@ mod tests {
         }
         let words = "loadtest fanout --rate 5 --messages 10 --url ws://localhost";
         assert!(Cli::try_parse_from(words.split_whitespace()).is_ok());
+    }
+
+    #[test]
+    fn knows_what_was_left_out() {
+        let words = ["loadtest", "fanout", "--topics", "3", "--binary"];
+        let matches = Cli::command().try_get_matches_from(words).unwrap();
+        let invocation = invocation(words.map(str::to_owned).into(), &matches);
+        let value = |name: &str| invocation.parameters.get(name).map(|values| values.join(","));
+        assert_eq!(invocation.scenario, "fanout");
+        assert_eq!(value("topics").as_deref(), Some("3"));
+        assert_eq!(value("binary").as_deref(), Some("true"));
+        assert_eq!(value("size").as_deref(), Some("128"));
+        assert_eq!(value("rate"), None);
     }
 }

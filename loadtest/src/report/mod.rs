@@ -1,0 +1,170 @@
+//! What a load found out, and the forms in which it is shown and kept.
+
+mod document;
+mod machine;
+mod row;
+mod summary;
+mod table;
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+pub(crate) use self::document::{Document, Invocation, is_standard_output};
+pub(crate) use self::machine::Machine;
+pub(crate) use self::row::{Row, Unit};
+pub(crate) use self::summary::{Percentile, Summary};
+pub(crate) use self::table::table;
+use crate::bottleneck::{Bottleneck, Sides};
+use crate::cost::{Cost, ThreadCost};
+use crate::faults::Faults;
+
+/// Percentiles that are rows.
+const PERCENTILES: [(&str, f64); 4] =
+    [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("p99.9", 99.9)];
+/// Points of the latency distribution for each halving of what is slower: some 130 for a billion
+/// deliveries.
+const POINTS_PER_HALVING: u32 = 5;
+
+/// The result of one load.
+pub(crate) struct Report {
+    /// The scenario, or its part.
+    pub(crate) name: &'static str,
+    /// How many were open.
+    pub(crate) connections: usize,
+    /// Bytes of a message.
+    pub(crate) size: usize,
+    /// Messages sent in the measured part.
+    pub(crate) messages: u64,
+    /// First deliveries in the measured part.
+    pub(crate) deliveries: u64,
+    /// How long the measured part was.
+    pub(crate) duration: Duration,
+    /// Nanoseconds from sending (or when it was due) to each delivery, of the messages sent in
+    /// the measured part.
+    pub(crate) latency: Histogram<u64>,
+    /// What the measured part cost the broker.
+    pub(crate) cost: Option<Cost>,
+    /// What the measured part cost each thread of this load.
+    pub(crate) clients: Vec<ThreadCost>,
+    /// Messages that were due in the measured part; none in a closed loop.
+    pub(crate) due: Option<u64>,
+    /// What went wrong in any part.
+    pub(crate) faults: Faults,
+    /// What only this scenario measures.
+    pub(crate) rows: Vec<Row>,
+    /// Somebody pressed Ctrl-C.
+    pub(crate) interrupted: bool,
+}
+
+impl Report {
+    /// As it is kept.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary {
+            name: self.name.to_owned(),
+            rows: self.all_rows(),
+            latency: self.distribution(),
+            bottleneck: self.bottleneck(),
+            faults: self.faults.examples.clone(),
+            interrupted: self.interrupted,
+            ok: self.faults.is_none(),
+        }
+    }
+
+    /// Who kept the load from being more.
+    fn bottleneck(&self) -> Bottleneck {
+        Bottleneck::find(&Sides {
+            duration: self.duration,
+            clients: &self.clients,
+            server: self.cost.as_ref().map(|cost| cost.threads.as_slice()),
+            due_and_sent: self.due.map(|due| (due, self.messages)),
+        })
+    }
+
+    fn all_rows(&self) -> Vec<Row> {
+        let rate = float(self.deliveries) / self.seconds();
+        let mut rows = vec![
+            Row::count("load", "connections", self.connections as u64),
+            Row::bytes("load", "size", self.size as u64),
+            Row::new("load", "time", Unit::Seconds, self.duration.as_secs_f64()),
+            Row::count("load", "messages", self.messages),
+            Row::count("load", "deliveries", self.deliveries),
+            Row::new("load", "throughput", Unit::PerSecond, rate),
+        ];
+        if !self.latency.is_empty() {
+            let micros =
+                |name, nanos| Row::new("latency", name, Unit::Microseconds, float(nanos) / 1e3);
+            rows.extend(PERCENTILES.map(|(name, percentile)| {
+                micros(name, self.latency.value_at_percentile(percentile))
+            }));
+            rows.push(micros("max", self.latency.max()));
+        }
+        rows.extend(self.rows.iter().cloned());
+        if let Some(cost) = &self.cost {
+            rows.extend(self.cost_rows(cost));
+        }
+        let client_ns = self.clients.iter().map(ThreadCost::cpu_ns);
+        let busiest = client_ns.clone().max().unwrap_or(0);
+        rows.extend([
+            self.per_delivery("client", "cpu", client_ns.sum()),
+            self.busy("client", "busy", busiest),
+        ]);
+        let Faults { lost, duplicated, reordered, alien, mangled, disconnected, .. } = self.faults;
+        rows.extend([
+            Row::count("faults", "lost", lost),
+            Row::count("faults", "duplicated", duplicated),
+            Row::count("faults", "reordered", reordered),
+            Row::count("faults", "alien", alien),
+            Row::count("faults", "mangled", mangled),
+            Row::count("faults", "disconnected", disconnected),
+        ]);
+        rows
+    }
+
+    /// The broker's share, with two rows for each shard.
+    fn cost_rows(&self, cost: &Cost) -> Vec<Row> {
+        let switches = float(cost.switches()) / self.seconds();
+        let mut rows = vec![
+            self.per_delivery("server", "cpu", cost.cpu_ns()),
+            self.per_delivery("server", "user", cost.user_ns),
+            self.per_delivery("server", "system", cost.system_ns),
+            Row::new("server", "switches", Unit::PerSecond, switches),
+            Row::bytes("server", "resident", cost.resident_bytes),
+            Row::bytes("server", "resident max", cost.resident_bytes_max),
+        ];
+        for shard in cost.shards() {
+            let name = &shard.name;
+            rows.push(self.per_delivery("server", &format!("{name} cpu"), shard.cpu_ns()));
+            rows.push(self.busy("server", &format!("{name} busy"), shard.cpu_ns()));
+        }
+        rows
+    }
+
+    /// The latencies that so many per cent did not exceed, closer together towards the slowest.
+    fn distribution(&self) -> Vec<Percentile> {
+        let points = self.latency.iter_quantiles(POINTS_PER_HALVING).map(|point| Percentile {
+            percentile: point.quantile_iterated_to() * 100.0,
+            microseconds: float(point.value_iterated_to()) / 1e3,
+        });
+        points.collect()
+    }
+
+    fn per_delivery(&self, group: &str, name: &str, cpu_ns: u64) -> Row {
+        let each = float(cpu_ns) / 1e3 / float(self.deliveries.max(1));
+        Row::new(group, name, Unit::MicrosecondsEach, each)
+    }
+
+    /// Per cent of the measured time.
+    fn busy(&self, group: &str, name: &str, cpu_ns: u64) -> Row {
+        Row::new(group, name, Unit::Percent, float(cpu_ns) / 1e7 / self.seconds())
+    }
+
+    fn seconds(&self) -> f64 {
+        self.duration.as_secs_f64().max(1e-9)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "reports show fewer digits than a float keeps")]
+fn float(value: u64) -> f64 {
+    value as f64
+}

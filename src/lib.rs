@@ -1,14 +1,15 @@
 //! A WebSocket message broker whose URL is its protocol.
 //!
-//! Modules stand in ranks, and each imports only from a lower one: `main` 7, `server`, `cli`,
-//! `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2, `outbound` 1,
-//! and at the bottom `frame`, `close`, `refusal`, `grouped`, `rate`, `slow_consumer`, `slack`,
-//! `limits`, `memory`, `metrics`, `config`, `faults`. The picture and the reasons are in
-//! `docs/architecture.md`.
+//! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
+//! `cli`, `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2,
+//! `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `grouped`, `rate`,
+//! `slow_consumer`, `slack`, `limits`, `memory`, `metrics`, `config`, `faults`. The picture and the
+//! reasons are in `docs/architecture.md`.
 
 pub mod broker;
 pub mod cli;
 pub mod close;
+pub mod command;
 pub mod config;
 mod connection;
 mod faults;

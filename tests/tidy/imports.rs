@@ -5,7 +5,7 @@ use crate::source::{Source, in_identifier, words};
 /// The modules, lowest rank first. A module imports only from lower ranks and from inside its own
 /// folder; those of one rank never import each other. At the bottom stand the words that all
 /// others are made of: there, a module imports only from those before it.
-const RANKS: [&[&str]; 8] = [
+const RANKS: [&[&str]; 9] = [
     &[
         "grouped",
         "slow_consumer",
@@ -26,6 +26,7 @@ const RANKS: [&[&str]; 8] = [
     &["http", "connection", "backplane"],
     &["shard"],
     &["server", "cli", "telemetry"],
+    &["command"],
     &["main"],
 ];
 

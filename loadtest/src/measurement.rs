@@ -1,6 +1,5 @@
 //! From the first message to the last Close: warms up, measures, waits for stragglers.
 
-use std::io::{IsTerminal as _, Write as _, stderr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,15 +9,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cost;
 use crate::load::Load;
+use crate::progress::{Part, Progress};
 use crate::report::Report;
 use crate::scenario::Extent;
+use crate::series::{SAMPLE, Sampler, Series};
 
 /// Nothing arriving for this long, while something should, is a loss.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// The same once a connection is lost, when some of it cannot come.
 const SILENCE_BROKEN_MAX: Duration = Duration::from_secs(1);
-/// How often progress is shown and silence noticed.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// What the books and clocks said at one moment.
 struct Snapshot {
@@ -47,21 +46,22 @@ enum Outcome {
 
 /// Drives `load` to its end and says what happened.
 pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool) -> Report {
-    let progress = progress && stderr().is_terminal();
+    let mut progress = Progress::new(progress);
     load.start();
+    let (warm_up, measured) = match load.plan.extent {
+        Extent::Messages(messages) => (None, Part::Messages(messages)),
+        Extent::Time { warm_up, measured } => (Some(warm_up), Part::Measured(measured)),
+    };
     let mut outcome = Outcome::Elapsed;
-    if let Extent::Time { warm_up, .. } = load.plan.extent {
-        outcome = wait(load, Some(warm_up), progress).await;
+    if let Some(warm_up) = warm_up {
+        outcome = wait(load, Part::WarmUp(warm_up), &mut progress, None).await;
     }
+    let mut sampler = Sampler::new(server, load.now(), load.ledger.borrow().deliveries);
     let before = Snapshot::take(load, server);
-    let from = if matches!(load.plan.extent, Extent::Messages(_)) { 0 } else { before.at };
+    let from = if warm_up.is_none() { 0 } else { before.at };
     load.ledger.borrow_mut().measured = from..u64::MAX;
     if outcome == Outcome::Elapsed {
-        let measured = match load.plan.extent {
-            Extent::Messages(_) => None,
-            Extent::Time { measured, .. } => Some(measured),
-        };
-        outcome = wait(load, measured, progress).await;
+        outcome = wait(load, measured, &mut progress, Some(&mut sampler)).await;
     }
     let after = Snapshot::take(load, server);
     {
@@ -70,24 +70,31 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
         ledger.stop();
     }
     if outcome != Outcome::Over && !load.is_finished() {
-        wait(load, None, progress).await;
+        wait(load, Part::Rest, &mut progress, None).await;
     }
-    if progress {
-        // Nobody is harmed if a terminal does not take it.
-        write!(stderr(), "\r\x1b[K").ok();
-    }
+    progress.end();
     load.close().await;
-    report(load, &before, &after, outcome == Outcome::Interrupted)
+    let series = sampler.finish(after.at, after.deliveries);
+    Report { series, ..report(load, &before, &after, outcome == Outcome::Interrupted) }
 }
 
-/// Waits until `limit` has passed, if there is one, or sooner for the reasons of [`Outcome`].
-async fn wait(load: &Load, limit: Option<Duration>, progress: bool) -> Outcome {
+/// Waits until the time of `part` is over, if it has one, or sooner for the reasons of [`Outcome`].
+async fn wait(
+    load: &Load,
+    part: Part,
+    progress: &mut Progress,
+    mut sampler: Option<&mut Sampler>,
+) -> Outcome {
     let mut interrupt = pin!(interrupted());
-    let end = limit.map(|limit| Instant::now() + limit);
-    let mut look = interval(LOOK);
+    let start = Instant::now();
+    let end = match part {
+        Part::WarmUp(time) | Part::Measured(time) => Some(start + time),
+        Part::Messages(_) | Part::Rest => None,
+    };
+    let mut look = interval(SAMPLE);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = load.ledger.borrow().deliveries;
     look.tick().await;
+    progress.begin(part, load);
     loop {
         // A connection's loss is waited out, in case the rest still arrives.
         let over = load.is_finished() || is_silent(load);
@@ -99,17 +106,10 @@ async fn wait(load: &Load, limit: Option<Duration>, progress: bool) -> Outcome {
             () = interrupt.as_mut() => return Outcome::Interrupted,
             () = elapsed(end) => return Outcome::Elapsed,
             _ = look.tick() => {
-                let ledger = load.ledger.borrow();
-                if progress {
-                    let rate = ledger.deliveries - seen;
-                    let (published, missing) = (ledger.published, ledger.outstanding);
-                    write!(
-                        stderr(),
-                        "\r\x1b[K{published} messages, {rate} deliveries/s, {missing} under way"
-                    )
-                    .ok();
+                if let Some(sampler) = &mut sampler {
+                    sampler.sample(load.now(), load.ledger.borrow().deliveries);
                 }
-                seen = ledger.deliveries;
+                progress.show(part, start.elapsed(), load);
             }
         }
     }
@@ -159,6 +159,7 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
         due: load.plan.due_in(duration).filter(|_| !load.is_broken()),
         faults,
         rows: vec![],
+        series: Series::default(),
         interrupted,
     }
 }

@@ -12,12 +12,13 @@ use hdrhistogram::Histogram;
 
 pub(crate) use self::document::{Document, Invocation, is_standard_output};
 pub(crate) use self::machine::Machine;
-pub(crate) use self::row::{Row, Unit};
+pub(crate) use self::row::{Row, Unit, shown};
 pub(crate) use self::summary::{Percentile, Summary};
 pub(crate) use self::table::table;
 use crate::bottleneck::{Bottleneck, Sides};
 use crate::cost::{Cost, ThreadCost};
 use crate::faults::Faults;
+use crate::series::Series;
 
 /// Percentiles that are rows.
 const PERCENTILES: [(&str, f64); 4] =
@@ -43,6 +44,8 @@ pub(crate) struct Report {
     /// Nanoseconds from sending (or when it was due) to each delivery, of the messages sent in
     /// the measured part.
     pub(crate) latency: Histogram<u64>,
+    /// How the measured part went over time.
+    pub(crate) series: Series,
     /// What the measured part cost the broker.
     pub(crate) cost: Option<Cost>,
     /// What the measured part cost each thread of this load.
@@ -64,6 +67,7 @@ impl Report {
             name: self.name.to_owned(),
             rows: self.all_rows(),
             latency: self.distribution(),
+            series: self.series.clone(),
             bottleneck: self.bottleneck(),
             faults: self.faults.examples.clone(),
             interrupted: self.interrupted,
@@ -106,7 +110,7 @@ impl Report {
         let client_ns = self.clients.iter().map(ThreadCost::cpu_ns);
         let busiest = client_ns.clone().max().unwrap_or(0);
         rows.extend([
-            self.per_delivery("client", "cpu", client_ns.sum()),
+            self.per_delivery("client", "cpu per delivery", client_ns.sum()),
             self.busy("client", "busy", busiest),
         ]);
         let Faults { lost, duplicated, reordered, alien, mangled, disconnected, .. } = self.faults;
@@ -125,16 +129,20 @@ impl Report {
     fn cost_rows(&self, cost: &Cost) -> Vec<Row> {
         let switches = float(cost.switches()) / self.seconds();
         let mut rows = vec![
-            self.per_delivery("server", "cpu", cost.cpu_ns()),
-            self.per_delivery("server", "user", cost.user_ns),
-            self.per_delivery("server", "system", cost.system_ns),
+            self.per_delivery("server", "cpu per delivery", cost.cpu_ns()),
+            self.per_delivery("server", "user per delivery", cost.user_ns),
+            self.per_delivery("server", "system per delivery", cost.system_ns),
             Row::new("server", "switches", Unit::PerSecond, switches),
             Row::bytes("server", "resident", cost.resident_bytes),
             Row::bytes("server", "resident max", cost.resident_bytes_max),
         ];
         for shard in cost.shards() {
             let name = &shard.name;
-            rows.push(self.per_delivery("server", &format!("{name} cpu"), shard.cpu_ns()));
+            rows.push(self.per_delivery(
+                "server",
+                &format!("{name} cpu per delivery"),
+                shard.cpu_ns(),
+            ));
             rows.push(self.busy("server", &format!("{name} busy"), shard.cpu_ns()));
         }
         rows

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize, Serializer};
 /// Integers up to here are exact as floats.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// From so many on, bytes are shown as KiB.
+const KIB_FROM: f64 = 64.0;
+
 /// A named figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
@@ -58,9 +61,12 @@ impl Row {
         Self::new(group, name, Unit::Bytes, value as f64)
     }
 
-    /// The value as people read it, without its unit.
-    pub(crate) fn shown(&self) -> String {
-        shown(self.unit, self.value)
+    /// The value as people read it, and the sign of its unit.
+    pub(crate) fn shown(&self) -> (String, &'static str) {
+        let is_large = self.unit == Unit::Bytes && self.value >= 1024.0 * KIB_FROM;
+        let (value, sign) =
+            if is_large { (self.value / 1024.0, "KiB") } else { (self.value, self.unit.sign()) };
+        (shown(self.unit, value), sign)
     }
 }
 
@@ -118,12 +124,14 @@ mod tests {
 
     #[test]
     fn reads_as_people_write() {
-        let shown = |unit, value| Row::new("g", "n", unit, value).shown();
+        let shown = |unit, value| Row::new("g", "n", unit, value).shown().0;
         assert_eq!(shown(Unit::Count, 1_234_567.0), "1,234,567");
         assert_eq!(shown(Unit::Count, 999.0), "999");
         assert_eq!(shown(Unit::Microseconds, 1234.56), "1,234.6");
         assert_eq!(shown(Unit::MicrosecondsEach, -1000.0), "-1,000.000");
         assert_eq!(shown(Unit::Percent, f64::NAN), "0");
+        assert_eq!(shown(Unit::Bytes, 65_535.0), "65,535");
+        assert_eq!(Row::bytes("g", "n", 65_536).shown(), ("64".to_owned(), "KiB"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Row;
 use crate::bottleneck::Bottleneck;
+use crate::series::Series;
 
 /// The result of one load, as a file holds it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub(crate) struct Summary {
     pub(crate) rows: Vec<Row>,
     /// The latency distribution.
     pub(crate) latency: Vec<Percentile>,
+    /// Throughput and CPU over time.
+    pub(crate) series: Series,
     /// Who kept the load from being more.
     pub(crate) bottleneck: Bottleneck,
     /// The first faults, in words.

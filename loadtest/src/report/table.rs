@@ -59,7 +59,8 @@ pub(crate) fn rows(reports: &[Summary]) -> Vec<&Row> {
 /// A value and its unit, of which all are equally wide, so that the figures stand one above the
 /// other.
 fn value(row: &Row) -> String {
-    format!("{} {:<2}", row.shown(), row.unit.sign())
+    let (value, sign) = row.shown();
+    format!("{value} {sign:<3}")
 }
 
 #[cfg(test)]

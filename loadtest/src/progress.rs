@@ -1,0 +1,107 @@
+//! One line on the terminal that says how a load goes; nothing where there is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::load::Load;
+use crate::report::{Unit, shown};
+
+/// How often the line changes.
+const REFRESH: Duration = Duration::from_millis(500);
+/// What is known first, and the bar in what is left of the line.
+const LINE: &str = "{prefix} {msg} {wide_bar}";
+
+/// The line of one load.
+pub(crate) struct Progress {
+    /// The library's part.
+    bar: ProgressBar,
+    /// The last change, in ns of the load's clock.
+    at: u64,
+    /// Deliveries until then.
+    deliveries: u64,
+}
+
+/// What the line is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// Load that is not measured, for so long.
+    WarmUp(Duration),
+    /// Load that is, for so long.
+    Measured(Duration),
+    /// All of so many messages.
+    Messages(u64),
+    /// What is under way still comes.
+    Rest,
+}
+
+impl Progress {
+    /// A line, or nothing if it is not wanted or standard error is no terminal.
+    pub(crate) fn new(wanted: bool) -> Self {
+        let target =
+            if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(1), target);
+        let style = ProgressStyle::with_template(LINE).expect("the template is sound");
+        bar.set_style(style.progress_chars("━╸─"));
+        Self { bar, at: 0, deliveries: 0 }
+    }
+
+    /// Another part begins.
+    pub(crate) fn begin(&mut self, part: Part, load: &Load) {
+        let (name, length) = match part {
+            Part::WarmUp(time) => ("warming up", millis(time)),
+            Part::Measured(time) => ("measuring", millis(time)),
+            Part::Messages(messages) => ("sending", messages),
+            Part::Rest => ("waiting", 1),
+        };
+        self.bar.set_prefix(name);
+        self.bar.set_message("");
+        self.bar.set_length(length);
+        self.bar.set_position(0);
+        (self.at, self.deliveries) = (load.now(), load.ledger.borrow().deliveries);
+    }
+
+    /// Shows what the books say, if it is time to; `since` is how long the part is on.
+    pub(crate) fn show(&mut self, part: Part, since: Duration, load: &Load) {
+        let now = load.now();
+        let elapsed = Duration::from_nanos(now.saturating_sub(self.at));
+        if elapsed < REFRESH || self.bar.is_hidden() {
+            return;
+        }
+        let ledger = load.ledger.borrow();
+        let time = match part {
+            Part::WarmUp(time) | Part::Measured(time) => {
+                self.bar.set_position(millis(since));
+                let left = time.saturating_sub(since);
+                format!("{} s, {} s left", since.as_secs(), left.as_secs_f64().ceil())
+            }
+            Part::Messages(_) => {
+                self.bar.set_position(ledger.published);
+                format!("{} s", since.as_secs())
+            }
+            Part::Rest => format!("{} s", since.as_secs()),
+        };
+        let deliveries = ledger.deliveries - self.deliveries;
+        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 deliveries")]
+        let rate = shown(Unit::PerSecond, deliveries as f64 / elapsed.as_secs_f64());
+        let latency = if ledger.latency.is_empty() {
+            String::new()
+        } else {
+            let p99 = Duration::from_nanos(ledger.latency.value_at_percentile(99.0));
+            format!(", p99 {} µs", shown(Unit::Microseconds, p99.as_secs_f64() * 1e6))
+        };
+        let under_way = ledger.outstanding;
+        self.bar
+            .set_message(format!("{time}, {rate} deliveries/s{latency}, {under_way} under way"));
+        (self.at, self.deliveries) = (now, ledger.deliveries);
+    }
+
+    /// Takes the line away.
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -86,17 +86,20 @@ impl Connection {
         target: &Target,
         address: SocketAddr,
         path: &str,
+        subprotocol: Option<&'static str>,
     ) -> Result<Opened, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let request = Request::get(path)
+        let mut request = Request::get(path)
             .header(HOST, &target.authority)
             .header(UPGRADE, "websocket")
             .header(CONNECTION, "Upgrade")
             .header("Sec-WebSocket-Key", KEY)
-            .header("Sec-WebSocket-Version", "13")
-            .body(Empty::<Bytes>::new())
-            .map_err(|error| error.to_string())?;
+            .header("Sec-WebSocket-Version", "13");
+        if let Some(name) = subprotocol {
+            request = request.header("Sec-WebSocket-Protocol", name);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
         let (socket, response) = handshake::client(&LocalExecutor, request, stream).await.map_err(
             |error| match error {
                 WebSocketError::InvalidStatusCode(status) => {

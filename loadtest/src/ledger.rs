@@ -192,6 +192,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::cli::ServerArgs;
     use crate::faults::EXAMPLES_MAX;
     use crate::scenario::Extent;
 
@@ -211,6 +212,7 @@ mod tests {
             size: SIZE,
             binary: false,
             tag: 9,
+            server: ServerArgs::default(),
         });
         assert_eq!([ledger.send(0), ledger.send(1)], [0..4, 0..4]);
         ledger

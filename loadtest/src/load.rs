@@ -41,6 +41,8 @@ pub(crate) struct Load {
     connections: Vec<Rc<Connection>>,
     /// Connections that have not ended.
     open: Cell<usize>,
+    /// Connections whose opening the server has not answered yet.
+    unheard: Cell<usize>,
     /// We said goodbye.
     closing: Cell<bool>,
     /// A connection was lost: what is outstanding will not all come.
@@ -59,16 +61,45 @@ impl Load {
             origin: Instant::now(),
             connections: opened.iter().map(|opened| Rc::clone(&opened.connection)).collect(),
             open: Cell::new(opened.len()),
+            unheard: Cell::new(0),
             closing: Cell::new(false),
             broken: Cell::new(false),
             plan,
         });
         for (number, opened) in opened.into_iter().enumerate() {
+            load.greet(&opened.connection, number);
             let receiver = Some(number).filter(|number| *number < load.plan.receivers);
             tokio::task::spawn_local(subscriber::receive(Rc::clone(&load), opened, receiver));
         }
+        load.all_heard().await.map_err(|error| format!("{target}: {error}"))?;
         tokio::task::spawn_local(publisher::publish(Rc::clone(&load)));
         Ok(load)
+    }
+
+    /// Says what the server must hear before it takes `connection` for a member of its topic.
+    fn greet(&self, connection: &Rc<Connection>, number: usize) {
+        let mut opening = self.plan.opening(number);
+        if !opening.is_empty() {
+            self.unheard.update(|unheard| unheard + 1);
+            connection.append(OpCode::Binary, &mut opening);
+            connection.flush();
+        }
+    }
+
+    /// Waits until the server has answered every opening; the error is a sentence.
+    async fn all_heard(&self) -> Result<(), String> {
+        let heard = async {
+            while self.unheard.get() > 0 && !self.is_broken() {
+                self.news.notified().await;
+            }
+        };
+        if timeout(HANDSHAKE_WAIT_MAX, heard).await.is_err() {
+            return Err(format!("{} openings not answered within 10 s", self.unheard.get()));
+        }
+        match self.ledger.borrow().faults.examples.first() {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(()),
+        }
     }
 
     /// Nanoseconds since the clock began.
@@ -101,6 +132,12 @@ impl Load {
     pub(crate) fn start(&self) {
         self.ledger.borrow_mut().start(self.now());
         self.due.notify_one();
+    }
+
+    /// The server answered one connection's opening.
+    pub(crate) fn heard(&self) {
+        self.unheard.update(|unheard| unheard.saturating_sub(1));
+        self.news.notify_one();
     }
 
     /// Wakes whoever waits for what the books now say.
@@ -136,7 +173,11 @@ impl Load {
     /// Says goodbye on every connection and waits until each has ended.
     pub(crate) async fn close(&self) {
         self.closing.set(true);
+        let farewell = self.plan.server.dialect.farewell();
         for connection in &self.connections {
+            if !farewell.is_empty() {
+                connection.append(OpCode::Binary, &mut farewell.to_vec());
+            }
             connection.append(OpCode::Close, &mut 1000_u16.to_be_bytes());
             connection.flush();
         }
@@ -163,8 +204,9 @@ async fn open_all(plan: &Plan, target: &Target) -> Result<Vec<Opened>, String> {
     loop {
         while number < opened.len() && handshakes.len() < HANDSHAKES_MAX {
             let (target, path) = (target.clone(), plan.path(number));
+            let subprotocol = plan.server.dialect.subprotocol();
             handshakes.spawn_local(async move {
-                let handshake = Connection::open(&target, address, &path);
+                let handshake = Connection::open(&target, address, &path, subprotocol);
                 (number, timeout(HANDSHAKE_WAIT_MAX, handshake).await)
             });
             number += 1;

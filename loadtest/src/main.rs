@@ -5,6 +5,7 @@ mod cli;
 mod connection;
 mod cost;
 mod cpu;
+mod dialect;
 mod faults;
 mod frame;
 mod hostile;

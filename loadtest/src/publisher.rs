@@ -6,21 +6,32 @@ use std::time::Duration;
 
 use fastwebsockets::OpCode;
 
+use crate::dialect::{Dialect, Envelope};
 use crate::load::Load;
 use crate::payload::Head;
-use crate::scenario::Pace;
+use crate::scenario::{Pace, Plan};
 use crate::timer::Timer;
 
 /// A publisher that the server keeps from sending this much is one it does not keep up with.
 const PENDING_BYTES_MAX: usize = 64 << 20;
 
+/// The frames of all publishers.
+struct Frames {
+    /// Of each frame.
+    opcode: OpCode,
+    /// What surrounds the messages of each publisher.
+    envelopes: Vec<Envelope>,
+    /// The frame that is written.
+    frame: Vec<u8>,
+}
+
 /// Sends for all publishers of `load`, at its pace, until it is stopped.
 pub(crate) async fn publish(load: Rc<Load>) {
-    let mut message = vec![0; load.plan.size];
+    let mut frames = Frames::new(&load.plan);
     match load.plan.pace {
-        Pace::Window(_) => closed_loop(&load, &mut message).await,
+        Pace::Window(_) => closed_loop(&load, &mut frames).await,
         Pace::Rate(rate) => {
-            if let Err(error) = open_loop(&load, rate, &mut message).await {
+            if let Err(error) = open_loop(&load, rate, &mut frames).await {
                 load.failed(format!("the timer failed: {error}"));
             }
         }
@@ -29,12 +40,12 @@ pub(crate) async fn publish(load: Rc<Load>) {
 
 /// Woken by the first window that opens, this runs behind every socket that was readable in the
 /// same turn, and finds all that opened with it.
-async fn closed_loop(load: &Rc<Load>, message: &mut [u8]) {
+async fn closed_loop(load: &Rc<Load>, frames: &mut Frames) {
     loop {
         load.due.notified().await;
         let now = load.now();
         while let Some(publisher) = { load.ledger.borrow_mut().next_due() } {
-            append(load, publisher, now, message);
+            frames.append(load, publisher, now);
             load.sender(publisher).flush();
         }
         load.announce(&load.ledger.borrow());
@@ -43,7 +54,7 @@ async fn closed_loop(load: &Rc<Load>, message: &mut [u8]) {
 
 /// Message k is due at k / rate, from publisher k mod P, whatever became of the ones before; that
 /// time is its stamp, so waiting in this process counts as latency too.
-async fn open_loop(load: &Rc<Load>, rate: f64, message: &mut [u8]) -> Result<(), Error> {
+async fn open_loop(load: &Rc<Load>, rate: f64, frames: &mut Frames) -> Result<(), Error> {
     let timer = Timer::new()?;
     load.due.notified().await;
     let (start, publishers) = (load.now(), load.plan.publishers);
@@ -55,7 +66,7 @@ async fn open_loop(load: &Rc<Load>, rate: f64, message: &mut [u8]) -> Result<(),
             if load.ledger.borrow().is_complete() {
                 break;
             }
-            append(load, publisher, due, message);
+            frames.append(load, publisher, due);
             publisher = (publisher + 1) % publishers;
             number += 1;
             touched += 1;
@@ -80,13 +91,33 @@ async fn open_loop(load: &Rc<Load>, rate: f64, message: &mut [u8]) -> Result<(),
     }
 }
 
-/// Appends all that `publisher` may send to its connection.
-fn append(load: &Rc<Load>, publisher: usize, stamp: u64, message: &mut [u8]) {
-    let opcode = if load.plan.binary { OpCode::Binary } else { OpCode::Text };
-    let mut ledger = load.ledger.borrow_mut();
-    for sequence in ledger.send(publisher) {
-        ledger.write(Head { publisher, sequence, stamp }, message);
-        load.sender(publisher).append(opcode, message);
+impl Frames {
+    fn new(plan: &Plan) -> Self {
+        let dialect = plan.server.dialect;
+        // Protocols inside the frames are binary ones, whatever the messages are.
+        let is_text = dialect == Dialect::Mercury && !plan.binary;
+        let envelope =
+            |publisher| dialect.envelope(&plan.topic(plan.connection_of(publisher)), plan.size);
+        Self {
+            opcode: if is_text { OpCode::Text } else { OpCode::Binary },
+            envelopes: (0..plan.publishers).map(envelope).collect(),
+            frame: Vec::new(),
+        }
+    }
+
+    /// Appends all that `publisher` may send to its connection.
+    fn append(&mut self, load: &Rc<Load>, publisher: usize, stamp: u64) {
+        let Self { opcode, envelopes, frame } = self;
+        let Envelope { head, tail } = &envelopes[publisher];
+        let mut ledger = load.ledger.borrow_mut();
+        for sequence in ledger.send(publisher) {
+            frame.clear();
+            frame.extend_from_slice(head);
+            frame.resize(head.len() + load.plan.size, 0);
+            ledger.write(Head { publisher, sequence, stamp }, &mut frame[head.len()..]);
+            frame.extend_from_slice(tail);
+            load.sender(publisher).append(*opcode, frame);
+        }
     }
 }
 

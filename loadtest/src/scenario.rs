@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::cli::{
     BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MixedArgs, PaceArgs, PushpullArgs,
+    ServerArgs,
 };
+use crate::dialect::{Dialect, Part};
 
 /// Which sockets, and so who must get a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub(crate) struct Plan {
     pub(crate) binary: bool,
     /// Random, in the topics' names and in every message, so that runs do not mix.
     pub(crate) tag: u32,
+    /// How the server is spoken to.
+    pub(crate) server: ServerArgs,
 }
 
 impl Plan {
@@ -84,6 +88,9 @@ impl Plan {
                 Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
             }
             Command::Hostile(HostileArgs { common, .. }) => {
+                if common.server.dialect != Dialect::Mercury {
+                    return Err("the hostile only speak mercury".to_owned());
+                }
                 Self::timed("innocent", Pattern::PubSub, (1, 1), Pace::Window(1), common)
             }
         };
@@ -101,7 +108,6 @@ impl Plan {
     /// their own.
     pub(crate) fn path(&self, number: usize) -> String {
         let receives = number < self.receivers;
-        let topic = if receives { number } else { number - self.receivers } % self.topics;
         let route = match (self.pattern, receives) {
             (Pattern::Bus, _) => "bus",
             (Pattern::PubSub, true) => "sub",
@@ -109,8 +115,26 @@ impl Plan {
             (Pattern::PushPull, true) => "pull",
             (Pattern::PushPull, false) => "push",
         };
+        self.server.path(route, receives, &self.topic(number))
+    }
+
+    /// The topic of connection `number`.
+    pub(crate) fn topic(&self, number: usize) -> String {
+        let topic = number.checked_sub(self.receivers).unwrap_or(number) % self.topics;
         // One segment: a broker spreads topics over its cores by the first one.
-        format!("/{route}/loadtest-{:06x}-{topic}", self.tag)
+        format!("loadtest-{:06x}-{topic}", self.tag)
+    }
+
+    /// What connection `number` says first.
+    pub(crate) fn opening(&self, number: usize) -> Vec<u8> {
+        let part = Part {
+            pattern: self.pattern,
+            receives: number < self.receivers,
+            topic: &self.topic(number),
+            // MQTT 3.1.3.1 promises a client 23 bytes for its name.
+            name: &format!("loadtest{:06x}x{number}", self.tag),
+        };
+        self.server.dialect.opening(part)
     }
 
     /// All connections.
@@ -196,11 +220,13 @@ impl Plan {
             binary: common.binary,
             // The standard library's hash keys are random, and 24 bits of them do.
             tag: u32::try_from(RandomState::new().hash_one(name) >> 40).expect("24 bits fit"),
+            server: common.server.clone(),
         }
     }
 
     /// Every message must have somewhere to go.
     fn check(&self) -> Result<(), String> {
+        self.server.dialect.check(self.pattern)?;
         let (receivers, topics, publishers) = (self.receivers, self.topics, self.publishers);
         if self.pattern == Pattern::Bus && (receivers < 2 * topics || receivers < publishers) {
             return Err(format!(

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use crate::connection::{Connection, Opened};
+use crate::dialect::{Listener, Said};
 use crate::frame::{FrameReader, Received};
 use crate::load::Load;
 
@@ -24,13 +25,16 @@ struct Subscriber {
     receiver: Option<usize>,
     /// What is left of the last read.
     frames: FrameReader,
+    /// Of what is inside the frames; none where a frame is a message.
+    listener: Option<Listener>,
 }
 
 /// Reads `opened` until it ends, and tells the load how.
 pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usize>) {
     let Opened { connection, mut reader, behind } = opened;
     let frames = FrameReader::default();
-    let mut subscriber = Subscriber { load, connection, receiver, frames };
+    let listener = load.plan.server.dialect.listener();
+    let mut subscriber = Subscriber { load, connection, receiver, frames, listener };
     let mut end = subscriber.take(&behind);
     while end.is_none() {
         end = poll_fn(|context| subscriber.poll(context, &mut reader)).await;
@@ -61,9 +65,22 @@ impl Subscriber {
         let mut ledger = self.load.ledger.borrow_mut();
         let (now, mut end) = (self.load.now(), None);
         let outcome = self.frames.read(bytes, &mut |received| match received {
-            Received::Message { binary, payload } => {
-                ledger.deliver(self.receiver, payload, binary, now);
-            }
+            Received::Message { binary, payload } => match &mut self.listener {
+                None => ledger.deliver(self.receiver, payload, binary, now),
+                Some(listener) => {
+                    let outcome = listener.read(payload, &mut |said| match said {
+                        Said::Welcome => self.load.heard(),
+                        Said::Message(message) => {
+                            ledger.deliver(self.receiver, message, self.load.plan.binary, now);
+                        }
+                        Said::Reply(reply) => {
+                            self.connection.append(OpCode::Binary, &mut reply.to_vec());
+                            self.connection.flush();
+                        }
+                    });
+                    end = end.take().or(outcome.err());
+                }
+            },
             Received::Ping(payload) => {
                 self.connection.append(OpCode::Pong, &mut payload.to_vec());
                 self.connection.flush();

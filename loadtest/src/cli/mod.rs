@@ -1,6 +1,7 @@
 //! The command line.
 
 mod hostility;
+mod server;
 mod traffic;
 mod value;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::hostility::HostileArgs;
+pub(crate) use self::server::ServerArgs;
 pub(crate) use self::traffic::{BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs};
 use self::value::{process, seconds, size};
 use crate::connection::Target;
@@ -91,6 +93,9 @@ pub(crate) struct CommonArgs {
     /// The broker's process, to measure its CPU time
     #[arg(long, value_parser = process)]
     pub(crate) pid: Option<u32>,
+    /// What kind of server it is.
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 impl CommonArgs {

@@ -18,6 +18,8 @@ pub(crate) struct Faults {
     pub(crate) mangled: u64,
     /// Connections that ended before we closed them, or did not end then.
     pub(crate) disconnected: u64,
+    /// Spawned brokers that did not end as they should.
+    pub(crate) crashed: u64,
     /// The first few, in words.
     pub(crate) examples: Vec<String>,
 }
@@ -25,8 +27,8 @@ pub(crate) struct Faults {
 impl Faults {
     /// Nothing went wrong.
     pub(crate) fn is_none(&self) -> bool {
-        let Self { lost, duplicated, reordered, alien, mangled, disconnected, .. } = self;
-        lost + duplicated + reordered + alien + mangled + disconnected == 0
+        let Self { lost, duplicated, reordered, alien, mangled, disconnected, crashed, .. } = self;
+        lost + duplicated + reordered + alien + mangled + disconnected + crashed == 0
     }
 
     /// Keeps a sentence if there are few yet.

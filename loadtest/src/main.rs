@@ -1,6 +1,7 @@
 //! Drives a mercury broker and reports what it delivers, how fast and how reliably.
 
 mod bottleneck;
+mod broker;
 mod cli;
 mod connection;
 mod cost;
@@ -14,6 +15,7 @@ mod load;
 mod measurement;
 mod mixed;
 mod payload;
+mod placement;
 mod progress;
 mod publisher;
 mod report;
@@ -32,13 +34,18 @@ use clap::error::ErrorKind;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
+use crate::broker::Broker;
 use crate::cli::{Cli, Command, CommonArgs, HostileArgs};
+use crate::connection::Target;
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::{Document, Report};
 use crate::scenario::Plan;
 
 fn main() -> ExitCode {
+    if let Some(status) = broker::run_if_spawned() {
+        return status;
+    }
     let (Cli { scenario: command }, invocation) = Cli::read();
     let plan = Plan::new(&command)
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
@@ -54,13 +61,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs one load, or two for mixed.
+/// Loads the broker that runs, or else one that is spawned for it.
 fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
-    let CommonArgs { url, pid, .. } = common(command);
     raise_descriptor_limit().map_err(|error| format!("the descriptor limit: {error}"))?;
+    let mut args = common(command).broker.clone();
+    if let Some(target) = args.running() {
+        return load(command, plan, &target, args.pid);
+    }
+    if matches!(command, Command::Hostile(_)) {
+        // Who floods and who suffers are to be on one.
+        args.shards = args.shards.or(Some(1));
+    }
+    let broker = Broker::start(&args, 1)?;
+    let mut reports = load(command, plan, &broker.target, Some(broker.pid()));
+    let end = broker.stop();
+    if let (Ok(reports), Err(sentence)) = (&mut reports, end)
+        && let Some(last) = reports.last_mut()
+    {
+        last.faults.crashed += 1;
+        last.faults.examples.push(sentence);
+    }
+    reports
+}
+
+/// Runs one load, or two for mixed.
+fn load(
+    command: &Command,
+    plan: Plan,
+    url: &Target,
+    pid: Option<u32>,
+) -> Result<Vec<Report>, String> {
     let runtime = runtime().map_err(|error| error.to_string())?;
     if let Some(quiet) = Plan::quiet(command) {
-        return runtime.block_on(mixed::run(plan, quiet, url, *pid));
+        return runtime.block_on(mixed::run(plan, quiet, url, pid));
     }
     if let Command::Hostile(args) = command {
         let HostileArgs { floods, rounds, flood_rate, common } = args;
@@ -69,7 +102,7 @@ fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
     }
     runtime.block_on(async {
         let load = Load::connect(plan, url).await?;
-        Ok(vec![measure(&load, *pid, true).await])
+        Ok(vec![measure(&load, pid, true).await])
     })
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod broker;
 mod hostility;
 mod server;
 mod traffic;
@@ -11,11 +12,11 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+pub(crate) use self::broker::BrokerArgs;
 pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::server::ServerArgs;
 pub(crate) use self::traffic::{BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs};
-use self::value::{process, seconds, size};
-use crate::connection::Target;
+use self::value::{seconds, size};
 use crate::report::{Invocation, is_standard_output};
 
 /// Drives a mercury broker and reports what it delivers, how fast and how reliably
@@ -65,16 +66,16 @@ pub(crate) enum Command {
     Pushpull(PushpullArgs),
     /// A quiet topic beside a saturated one, with the latency of each
     Mixed(MixedArgs),
-    /// An innocent pair beside one who floods its shard: start the broker with --shards 1
+    /// An innocent pair beside one who floods its shard; a broker that runs needs --shards 1
     Hostile(HostileArgs),
 }
 
 /// What every scenario has.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArgs {
-    /// Where the broker listens
-    #[arg(long, default_value = "http://127.0.0.1:3000", value_parser = Target::parse)]
-    pub(crate) url: Target,
+    /// Which broker.
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
     /// Bytes of a message
     #[arg(long, default_value_t = 128, value_parser = size)]
     pub(crate) size: usize,
@@ -90,9 +91,6 @@ pub(crate) struct CommonArgs {
     /// Writes what came out as one JSON document; - is standard output, instead of the table
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// The broker's process, to measure its CPU time
-    #[arg(long, value_parser = process)]
-    pub(crate) pid: Option<u32>,
     /// What kind of server it is.
     #[command(flatten)]
     pub(crate) server: ServerArgs,

@@ -113,7 +113,8 @@ impl Report {
             self.per_delivery("client", "cpu per delivery", client_ns.sum()),
             self.busy("client", "busy", busiest),
         ]);
-        let Faults { lost, duplicated, reordered, alien, mangled, disconnected, .. } = self.faults;
+        let Faults { lost, duplicated, reordered, alien, mangled, .. } = self.faults;
+        let Faults { disconnected, crashed, .. } = self.faults;
         rows.extend([
             Row::count("faults", "lost", lost),
             Row::count("faults", "duplicated", duplicated),
@@ -121,6 +122,7 @@ impl Report {
             Row::count("faults", "alien", alien),
             Row::count("faults", "mangled", mangled),
             Row::count("faults", "disconnected", disconnected),
+            Row::count("faults", "crashed", crashed),
         ]);
         rows
     }

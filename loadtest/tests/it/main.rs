@@ -1,0 +1,6 @@
+//! The load tester through its front door.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod program;
+mod spawning;

@@ -31,6 +31,20 @@ impl Faults {
         lost + duplicated + reordered + alien + mangled + disconnected + crashed == 0
     }
 
+    /// Adds what went wrong elsewhere.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.alien += other.alien;
+        self.mangled += other.mangled;
+        self.disconnected += other.disconnected;
+        self.crashed += other.crashed;
+        for example in other.examples {
+            self.tell(|| example);
+        }
+    }
+
     /// Keeps a sentence if there are few yet.
     #[cold]
     pub(crate) fn tell(&mut self, sentence: impl FnOnce() -> String) {

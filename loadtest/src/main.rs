@@ -6,7 +6,9 @@ mod cli;
 mod connection;
 mod cost;
 mod cpu;
+mod crew;
 mod dialect;
+mod division;
 mod faults;
 mod frame;
 mod hostile;
@@ -35,7 +37,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::broker::Broker;
-use crate::cli::{Cli, Command, CommonArgs, HostileArgs};
+use crate::cli::{BusArgs, Cli, Command, CommonArgs, FanoutArgs, HostileArgs, PushpullArgs};
 use crate::connection::Target;
 use crate::load::Load;
 use crate::measurement::measure;
@@ -47,9 +49,10 @@ fn main() -> ExitCode {
         return status;
     }
     let (Cli { scenario: command }, invocation) = Cli::read();
-    let plan = Plan::new(&command)
+    let parts = Plan::new(&command)
+        .and_then(|plan| division::divide(&plan, threads(&command)))
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
-    match run(&command, plan) {
+    match run(&command, parts) {
         Ok(reports) => {
             let document = Document::new(invocation, &reports);
             finish(&document, common(&command), matches!(command, Command::Hostile(_)))
@@ -62,35 +65,39 @@ fn main() -> ExitCode {
 }
 
 /// Loads the broker that runs, or else one that is spawned for it.
-fn run(command: &Command, plan: Plan) -> Result<Vec<Report>, String> {
+fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, String> {
     raise_descriptor_limit().map_err(|error| format!("the descriptor limit: {error}"))?;
     let mut args = common(command).broker.clone();
     if let Some(target) = args.running() {
-        return load(command, plan, &target, args.pid);
+        return load(command, parts, &target, args.pid);
     }
     if matches!(command, Command::Hostile(_)) {
         // Who floods and who suffers are to be on one.
         args.shards = args.shards.or(Some(1));
     }
-    let broker = Broker::start(&args, 1)?;
-    let mut reports = load(command, plan, &broker.target, Some(broker.pid()));
-    let end = broker.stop();
-    if let (Ok(reports), Err(sentence)) = (&mut reports, end)
-        && let Some(last) = reports.last_mut()
-    {
-        last.faults.crashed += 1;
-        last.faults.examples.push(sentence);
+    let broker = Broker::start(&args, parts.len())?;
+    let mut reports = load(command, parts, &broker.target, Some(broker.pid()));
+    if let Err(sentence) = broker.stop() {
+        let last = reports.as_mut().map_err(|error| format!("{error}; {sentence}"))?.last_mut();
+        let faults = &mut last.expect("a load has a report").faults;
+        faults.crashed += 1;
+        faults.examples.push(sentence);
     }
     reports
 }
 
-/// Runs one load, or two for mixed.
+/// Runs one load, on one thread or several, or two for mixed.
 fn load(
     command: &Command,
-    plan: Plan,
+    mut parts: Vec<Plan>,
     url: &Target,
     pid: Option<u32>,
 ) -> Result<Vec<Report>, String> {
+    let plan = parts.pop().expect("there is a part for every thread");
+    if !parts.is_empty() {
+        parts.push(plan);
+        return Ok(vec![crew::run(parts, url, pid)?]);
+    }
     let runtime = runtime().map_err(|error| error.to_string())?;
     if let Some(quiet) = Plan::quiet(command) {
         return runtime.block_on(mixed::run(plan, quiet, url, pid));
@@ -109,6 +116,16 @@ fn load(
 /// One thread's runtime.
 fn runtime() -> Result<LocalRuntime, Error> {
     Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+/// Client threads.
+fn threads(command: &Command) -> usize {
+    match command {
+        Command::Fanout(FanoutArgs { pace, .. })
+        | Command::Bus(BusArgs { pace, .. })
+        | Command::Pushpull(PushpullArgs { pace, .. }) => pace.threads as usize,
+        _ => 1,
+    }
 }
 
 fn common(command: &Command) -> &CommonArgs {

@@ -124,6 +124,22 @@ impl Sampler {
 }
 
 impl Series {
+    /// Adds that of another client thread, whose points are taken at the same times but for a few
+    /// milliseconds; at the end, one of the two may have a point more.
+    pub(crate) fn join(&mut self, other: Self) {
+        let points = self.seconds.len().min(other.seconds.len());
+        self.seconds.truncate(points);
+        self.deliveries_per_second.truncate(points);
+        for (rate, others) in self.deliveries_per_second.iter_mut().zip(other.deliveries_per_second)
+        {
+            *rate += others;
+        }
+        self.threads.extend(other.threads);
+        for thread in &mut self.threads {
+            thread.percent.truncate(points);
+        }
+    }
+
     /// The time that each point stands for.
     fn lengths(&self) -> Vec<f64> {
         let starts = std::iter::once(0.0).chain(self.seconds.iter().copied());
@@ -220,6 +236,21 @@ mod tests {
         assert!((POINTS_MAX / 2..POINTS_MAX).contains(&points), "{points}");
         assert!(series.deliveries_per_second.iter().all(|rate| (rate - 7.0).abs() < 1e-9));
         assert!(series.seconds.is_sorted());
+    }
+
+    #[test]
+    fn two_are_one() {
+        let series = |points: usize, rate| Series {
+            seconds: [1.0, 2.0, 3.0][..points].to_vec(),
+            deliveries_per_second: vec![rate; points],
+            threads: vec![Busy { name: "client".to_owned(), percent: vec![9.0; points] }],
+        };
+        let mut one = series(2, 8.0);
+        one.join(series(3, 4.0));
+        assert_eq!(one.seconds, [1.0, 2.0]);
+        assert_eq!(one.deliveries_per_second, [12.0, 12.0]);
+        assert_eq!(one.threads.len(), 2);
+        assert!(one.threads.iter().all(|thread| thread.percent == [9.0, 9.0]));
     }
 
     #[test]

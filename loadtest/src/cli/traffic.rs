@@ -6,6 +6,9 @@ use super::CommonArgs;
 use super::value::{count, rate};
 use crate::payload::{MESSAGES_MAX, PUBLISHERS_MAX};
 
+/// Client threads: more than any machine has cores.
+const THREADS_MAX: usize = 1024;
+
 /// Publishers to subscribers: /pub/T to /sub/T
 #[derive(Debug, Args)]
 pub(crate) struct FanoutArgs {
@@ -90,4 +93,7 @@ pub(crate) struct PaceArgs {
     #[arg(long, conflicts_with_all = ["seconds", "warm_up"])]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=MESSAGES_MAX))]
     pub(crate) messages: Option<u64>,
+    /// Client threads; topic t is thread t mod N's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count(THREADS_MAX))]
+    pub(crate) threads: u32,
 }

@@ -61,6 +61,22 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// This and the report of another client thread about its part of the same time.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.connections += other.connections;
+        self.messages += other.messages;
+        self.deliveries += other.deliveries;
+        self.duration = self.duration.max(other.duration);
+        self.latency.add(&other.latency).expect("all histograms have the same bounds");
+        self.series.join(other.series);
+        self.cost = self.cost.or(other.cost);
+        self.clients.extend(other.clients);
+        self.due = self.due.zip(other.due).map(|(one, other)| one + other);
+        self.faults.join(other.faults);
+        self.interrupted |= other.interrupted;
+        self
+    }
+
     /// As it is kept.
     pub(crate) fn summary(&self) -> Summary {
         Summary {

@@ -4,3 +4,4 @@
 
 mod program;
 mod spawning;
+mod threads;

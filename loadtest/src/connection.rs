@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep_until};
 
+use crate::source::Route;
+
 /// The example key of RFC 6455 1.3, whose answer is known without SHA-1.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// The only right answer to [`KEY`].
@@ -84,11 +86,11 @@ impl Connection {
     /// Connects and shakes hands; the error is a sentence.
     pub(crate) async fn open(
         target: &Target,
-        address: SocketAddr,
+        route: Route,
         path: &str,
         subprotocol: Option<&'static str>,
     ) -> Result<Opened, String> {
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+        let stream = route.connect().await?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let mut request = Request::get(path)
             .header(HOST, &target.authority)

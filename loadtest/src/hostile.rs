@@ -171,7 +171,7 @@ async fn attack(
         stream.set_zero_linger().map_err(|error| error.to_string())?;
         return Ok(());
     }
-    let opened = Connection::open(target, address, path, None).await?;
+    let opened = Connection::open(target, address.into(), path, None).await?;
     let mut reader = opened.reader;
     let connection = opened.connection;
     let reading = async {

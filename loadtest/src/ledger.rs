@@ -195,6 +195,7 @@ mod tests {
     use crate::cli::ServerArgs;
     use crate::faults::EXAMPLES_MAX;
     use crate::scenario::Extent;
+    use crate::source::Sources;
 
     const SIZE: usize = 32;
 
@@ -213,6 +214,7 @@ mod tests {
             binary: false,
             tag: 9,
             server: ServerArgs::default(),
+            sources: Sources::default(),
         });
         assert_eq!([ledger.send(0), ledger.send(1)], [0..4, 0..4]);
         ledger

@@ -198,15 +198,17 @@ impl Load {
 /// Every connection of `plan`, in its order.
 async fn open_all(plan: &Plan, target: &Target) -> Result<Vec<Opened>, String> {
     let address = target.resolve().await.map_err(|error| error.to_string())?;
+    let mut routes = plan.sources.routes(address)?;
     let mut handshakes = JoinSet::new();
     let mut opened: Vec<Option<Opened>> = (0..plan.connections()).map(|_| None).collect();
     let mut number = 0;
     loop {
         while number < opened.len() && handshakes.len() < HANDSHAKES_MAX {
             let (target, path) = (target.clone(), plan.path(number));
+            let route = routes.next().expect("routes go on for ever");
             let subprotocol = plan.server.dialect.subprotocol();
             handshakes.spawn_local(async move {
-                let handshake = Connection::open(&target, address, &path, subprotocol);
+                let handshake = Connection::open(&target, route, &path, subprotocol);
                 (number, timeout(HANDSHAKE_WAIT_MAX, handshake).await)
             });
             number += 1;

@@ -7,6 +7,7 @@ mod connection;
 mod cost;
 mod cpu;
 mod crew;
+mod descriptors;
 mod dialect;
 mod division;
 mod faults;
@@ -24,6 +25,7 @@ mod report;
 mod scenario;
 mod sequence;
 mod series;
+mod source;
 mod subscriber;
 mod timer;
 mod window;
@@ -33,7 +35,6 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::broker::Broker;
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
 
 /// Loads the broker that runs, or else one that is spawned for it.
 fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, String> {
-    raise_descriptor_limit().map_err(|error| format!("the descriptor limit: {error}"))?;
+    descriptors::provide(parts.iter().map(Plan::connections).sum())?;
     let mut args = common(command).broker.clone();
     if let Some(target) = args.running() {
         return load(command, parts, &target, args.pid);
@@ -136,12 +137,6 @@ fn common(command: &Command) -> &CommonArgs {
         Command::Mixed(args) => &args.common,
         Command::Hostile(args) => &args.common,
     }
-}
-
-/// A connection is a descriptor, and the soft limit is often 1,024.
-fn raise_descriptor_limit() -> Result<(), Error> {
-    let limit = getrlimit(Resource::Nofile);
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
 /// Shows and keeps the reports, tells the first faults, and returns the exit status they make.

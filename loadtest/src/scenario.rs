@@ -8,6 +8,7 @@ use crate::cli::{
     ServerArgs,
 };
 use crate::dialect::{Dialect, Part};
+use crate::source::Sources;
 
 /// Which sockets, and so who must get a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,12 +69,14 @@ pub(crate) struct Plan {
     pub(crate) tag: u32,
     /// How the server is spoken to.
     pub(crate) server: ServerArgs,
+    /// Where our ends of the connections are.
+    pub(crate) sources: Sources,
 }
 
 impl Plan {
     /// The load of a subcommand, or what is wrong with its numbers. For mixed, the saturated one.
     pub(crate) fn new(command: &Command) -> Result<Self, String> {
-        let plan = match command {
+        let mut plan = match command {
             Command::Fanout(FanoutArgs { subscribers, publishers, pace, common }) => {
                 Self::paced("fanout", Pattern::PubSub, (*subscribers, *publishers), pace, common)
             }
@@ -95,6 +98,7 @@ impl Plan {
             }
         };
         plan.check()?;
+        plan.sources = plan.sources.or_for(plan.connections());
         Ok(plan)
     }
 
@@ -221,6 +225,7 @@ impl Plan {
             // The standard library's hash keys are random, and 24 bits of them do.
             tag: u32::try_from(RandomState::new().hash_one(name) >> 40).expect("24 bits fit"),
             server: common.server.clone(),
+            sources: common.source_addresses.map_or(Sources::default(), Sources::Loopback),
         }
     }
 

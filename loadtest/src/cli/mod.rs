@@ -18,6 +18,7 @@ pub(crate) use self::server::ServerArgs;
 pub(crate) use self::traffic::{BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs};
 use self::value::{seconds, size};
 use crate::report::{Invocation, is_standard_output};
+use crate::source::SOURCES_MAX;
 
 /// Drives a mercury broker and reports what it delivers, how fast and how reliably
 #[derive(Debug, Parser)]
@@ -79,6 +80,9 @@ pub(crate) struct CommonArgs {
     /// Bytes of a message
     #[arg(long, default_value_t = 128, value_parser = size)]
     pub(crate) size: usize,
+    /// Connect from 127.0.0.1 to 127.0.0.N in turn; by itself when one has too few ports
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=SOURCES_MAX))]
+    pub(crate) source_addresses: Option<u8>,
     /// Binary frames instead of text
     #[arg(long)]
     pub(crate) binary: bool,

@@ -9,7 +9,7 @@ use crate::cost;
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
-use crate::runtime;
+use crate::run::runtime;
 use crate::scenario::{Extent, Plan};
 
 /// Why a thread ends without a fault of its own.

@@ -20,7 +20,7 @@ use crate::connection::{Connection, Target};
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
-use crate::runtime;
+use crate::run::runtime;
 use crate::scenario::Plan;
 
 /// What a flooder writes at a time, about.

@@ -16,7 +16,7 @@ use crate::connection::Target;
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
-use crate::runtime;
+use crate::run::runtime;
 use crate::scenario::Plan;
 
 /// Of the quiet thread among those that go first.

@@ -71,6 +71,29 @@ pub(crate) enum Command {
     Hostile(HostileArgs),
 }
 
+impl Command {
+    /// Client threads.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::Fanout(FanoutArgs { pace, .. })
+            | Self::Bus(BusArgs { pace, .. })
+            | Self::Pushpull(PushpullArgs { pace, .. }) => pace.threads as usize,
+            Self::Mixed(_) | Self::Hostile(_) => 1,
+        }
+    }
+
+    /// What every scenario has.
+    pub(crate) fn common(&self) -> &CommonArgs {
+        match self {
+            Self::Fanout(args) => &args.common,
+            Self::Bus(args) => &args.common,
+            Self::Pushpull(args) => &args.common,
+            Self::Mixed(args) => &args.common,
+            Self::Hostile(args) => &args.common,
+        }
+    }
+}
+
 /// What every scenario has.
 #[derive(Debug, Args)]
 pub(crate) struct CommonArgs {

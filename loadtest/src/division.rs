@@ -8,7 +8,7 @@ const TAGS: u32 = 1 << 24;
 
 /// The part of each thread, or what is wrong with the number of threads.
 pub(crate) fn divide(plan: &Plan, threads: usize) -> Result<Vec<Plan>, String> {
-    let (topics, publishers) = (plan.topics, plan.publishers);
+    let (topics, publishers) = (plan.tree.roots(), plan.publishers);
     for (count, what) in [(topics, "topics"), (publishers, "publishers")] {
         if threads > count {
             return Err(format!(
@@ -24,8 +24,9 @@ pub(crate) fn divide(plan: &Plan, threads: usize) -> Result<Vec<Plan>, String> {
 /// i mod its T, in the same order.
 fn part(plan: &Plan, threads: usize, number: usize) -> Plan {
     let of_topics = |topics: usize| (topics + threads - 1 - number) / threads;
-    let topics = of_topics(plan.topics);
-    let members = |all: usize| all / plan.topics * topics + of_topics(all % plan.topics);
+    let all_topics = plan.tree.roots();
+    let topics = of_topics(all_topics);
+    let members = |all: usize| all / all_topics * topics + of_topics(all % all_topics);
     let (receivers, publishers) = (members(plan.receivers), members(plan.publishers));
     let pace = match plan.pace {
         Pace::Rate(rate) => Pace::Rate(rate * share(publishers, plan.publishers)),
@@ -41,7 +42,8 @@ fn part(plan: &Plan, threads: usize, number: usize) -> Plan {
         time @ Extent::Time { .. } => time,
     };
     let tag = (plan.tag + u32::try_from(number).expect("threads are few")) % TAGS;
-    Plan { receivers, publishers, topics, pace, extent, tag, ..plan.clone() }
+    let tree = plan.tree.with_roots(topics);
+    Plan { receivers, publishers, tree, pace, extent, tag, ..plan.clone() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the command line allows a million of each")]
@@ -54,6 +56,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+    use crate::audience::Audience;
     use crate::cli::Cli;
 
     fn plan(flags: &str) -> Plan {
@@ -64,9 +67,9 @@ mod tests {
     /// How often each message of every publisher must arrive, and how many it sends, sorted.
     fn publishers_of<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Vec<(u32, u64)> {
         let each = |plan: &Plan| {
-            let publishers = 0..plan.publishers;
-            publishers
-                .map(|number| (plan.deliveries(number), plan.quota(number)))
+            let audience = Audience::new(plan);
+            (0..plan.publishers)
+                .map(|number| (audience.deliveries(number), plan.quota(number)))
                 .collect::<Vec<_>>()
         };
         let mut all: Vec<_> = plans.into_iter().flat_map(each).collect();
@@ -76,18 +79,18 @@ mod tests {
 
     #[test]
     fn the_parts_are_the_whole() {
-        for topics in 1..=7 {
+        for (topics, depth) in (1..=7).flat_map(|topics| [(topics, 0), (topics, 2)]) {
             for publishers in [7, 9, 16] {
                 for subscribers in [7, 23, 40] {
                     let whole = plan(&format!(
                         "fanout --topics {topics} --publishers {publishers} --subscribers \
-                         {subscribers} --messages 1001"
+                         {subscribers} --messages 1001 --depth {depth}"
                     ));
                     for threads in 1..=topics {
                         let parts = divide(&whole, threads).unwrap();
                         assert_eq!(publishers_of(&parts), publishers_of([&whole]));
                         let sum = |part: fn(&Plan) -> usize| parts.iter().map(part).sum::<usize>();
-                        assert_eq!(sum(|part| part.topics), topics);
+                        assert_eq!(sum(|part| part.tree.roots()), topics);
                         assert_eq!(sum(|part| part.receivers), subscribers);
                     }
                 }

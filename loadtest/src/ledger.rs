@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use hdrhistogram::Histogram;
 
+use crate::audience::Audience;
 use crate::faults::Faults;
 use crate::payload::{Head, Payload, Unreadable};
 use crate::scenario::{Pace, Pattern, Plan};
@@ -21,14 +22,12 @@ pub(crate) struct Ledger {
     pattern: Pattern,
     /// Text or binary.
     binary: bool,
-    /// Number i is on topic i mod this.
-    topics: usize,
+    /// Who must hear whom.
+    audience: Audience,
     /// What each publisher sent.
     windows: Vec<Window>,
-    /// What each receiver has of each publisher of its topic, receiver by receiver.
+    /// What each receiver has of each publisher that it hears, by their pair.
     received: Vec<Sequence>,
-    /// Entries of `received` per receiver.
-    stride: usize,
     /// Jobs that some puller has, by publisher; unused by the other patterns.
     jobs: Vec<Sequence>,
     /// Publishers whose window opened and who have not sent since.
@@ -53,16 +52,15 @@ impl Ledger {
     /// Empty books.
     pub(crate) fn new(plan: &Plan) -> Self {
         let width = if let Pace::Window(width) = plan.pace { width } else { 0 };
-        let window = |number| Window::new(width, plan.deliveries(number), plan.quota(number));
-        let stride = plan.publishers.div_ceil(plan.topics);
+        let audience = Audience::new(plan);
+        let window = |number| Window::new(width, audience.deliveries(number), plan.quota(number));
         Self {
             payload: Payload::new(plan.tag, plan.size),
             pattern: plan.pattern,
             binary: plan.binary,
-            topics: plan.topics,
             windows: (0..plan.publishers).map(window).collect(),
-            received: vec![Sequence::default(); plan.receivers * stride],
-            stride,
+            received: vec![Sequence::default(); audience.pairs()],
+            audience,
             jobs: vec![Sequence::default(); plan.publishers],
             due: Vec::new(),
             published: 0,
@@ -133,22 +131,23 @@ impl Ledger {
             }
             Err(Unreadable::Alien) => return self.alien(payload),
         };
-        match receiver {
-            Some(receiver) if self.is_for(head, receiver) => self.arrive(head, receiver, now),
-            _ => self.alien(payload),
+        match receiver.and_then(|receiver| Some((receiver, self.pair(head, receiver)?))) {
+            Some((receiver, pair)) => self.arrive(head, receiver, pair, now),
+            None => self.alien(payload),
         }
     }
 
+    /// The pair that a message belongs to; none if it was not sent, or not to there.
     #[inline]
-    fn is_for(&self, head: Head, receiver: usize) -> bool {
+    fn pair(&self, head: Head, receiver: usize) -> Option<usize> {
+        let pair = self.audience.pair(receiver, head.publisher)?;
         let echo = self.pattern == Pattern::Bus && head.publisher == receiver;
-        let sent = self.windows.get(head.publisher).map_or(0, Window::sent);
-        head.sequence < sent && head.publisher % self.topics == receiver % self.topics && !echo
+        (head.sequence < self.windows[head.publisher].sent() && !echo).then_some(pair)
     }
 
     #[inline]
-    fn arrive(&mut self, head: Head, receiver: usize, now: u64) {
-        let sequence = &mut self.received[receiver * self.stride + head.publisher / self.topics];
+    fn arrive(&mut self, head: Head, receiver: usize, pair: usize, now: u64) {
+        let sequence = &mut self.received[pair];
         let (arrival, in_order) = if self.pattern == Pattern::PushPull {
             let arrival = self.jobs[head.publisher].record(head.sequence);
             (arrival, arrival == Arrival::Duplicate || sequence.rises(head.sequence))
@@ -196,6 +195,7 @@ mod tests {
     use crate::faults::EXAMPLES_MAX;
     use crate::scenario::Extent;
     use crate::source::Sources;
+    use crate::tree::Tree;
 
     const SIZE: usize = 32;
 
@@ -207,7 +207,7 @@ mod tests {
             pattern,
             receivers: 3,
             publishers: 2,
-            topics: 1,
+            tree: Tree::flat(1),
             pace: Pace::Window(4),
             extent,
             size: SIZE,

@@ -1,5 +1,6 @@
 //! Drives a mercury broker and reports what it delivers, how fast and how reliably.
 
+mod audience;
 mod bottleneck;
 mod broker;
 mod cli;
@@ -29,6 +30,7 @@ mod series;
 mod source;
 mod subscriber;
 mod timer;
+mod tree;
 mod window;
 
 use std::process::ExitCode;

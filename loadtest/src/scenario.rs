@@ -3,12 +3,20 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use crate::audience::Audience;
 use crate::cli::{
     BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MixedArgs, PaceArgs, PushpullArgs,
     ServerArgs,
 };
 use crate::dialect::{Dialect, Part};
+use crate::payload::PUBLISHERS_MAX;
 use crate::source::Sources;
+use crate::tree::Tree;
+
+/// Topics that publishers may be at: as many as there may be roots.
+const LEAVES_MAX: usize = 1_000_000;
+/// The books of a pair take 32 bytes, and 2 GiB of them are enough.
+const PAIRS_MAX: usize = 1 << 26;
 
 /// Which sockets, and so who must get a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +59,12 @@ pub(crate) struct Plan {
     pub(crate) name: &'static str,
     /// Which sockets.
     pub(crate) pattern: Pattern,
-    /// Subscribers, pullers or all peers; number i is on topic i mod `topics`.
+    /// Subscribers, pullers or all peers.
     pub(crate) receivers: usize,
-    /// Publishers, pushers or the first peers; number i is on topic i mod `topics`.
+    /// Publishers, pushers or the first peers.
     pub(crate) publishers: usize,
-    /// Topics.
-    pub(crate) topics: usize,
+    /// Topics, and who stands where.
+    pub(crate) tree: Tree,
     /// When the next message may leave.
     pub(crate) pace: Pace,
     /// When it is over.
@@ -77,9 +85,7 @@ impl Plan {
     /// The load of a subcommand, or what is wrong with its numbers. For mixed, the saturated one.
     pub(crate) fn new(command: &Command) -> Result<Self, String> {
         let mut plan = match command {
-            Command::Fanout(FanoutArgs { subscribers, publishers, pace, common }) => {
-                Self::paced("fanout", Pattern::PubSub, (*subscribers, *publishers), pace, common)
-            }
+            Command::Fanout(args) => Self::fanout(args)?,
             Command::Bus(BusArgs { peers, senders, pace, common }) => {
                 Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, common)
             }
@@ -124,9 +130,12 @@ impl Plan {
 
     /// The topic of connection `number`.
     pub(crate) fn topic(&self, number: usize) -> String {
-        let topic = number.checked_sub(self.receivers).unwrap_or(number) % self.topics;
-        // One segment: a broker spreads topics over its cores by the first one.
-        format!("loadtest-{:06x}-{topic}", self.tag)
+        let place = match number.checked_sub(self.receivers) {
+            Some(publisher) => self.tree.of_publisher(publisher),
+            None => self.tree.of_receiver(number),
+        };
+        // Roots differ in their first segment: a broker spreads topics over its cores by that.
+        format!("loadtest-{:06x}-{}", self.tag, self.tree.topic(place))
     }
 
     /// What connection `number` says first.
@@ -157,18 +166,6 @@ impl Plan {
         }
     }
 
-    /// How often each message of `publisher` must arrive.
-    pub(crate) fn deliveries(&self, publisher: usize) -> u32 {
-        let topic = publisher % self.topics;
-        let members = (self.receivers - topic).div_ceil(self.topics);
-        let deliveries = match self.pattern {
-            Pattern::Bus => members - 1,
-            Pattern::PubSub => members,
-            Pattern::PushPull => 1,
-        };
-        u32::try_from(deliveries).expect("the command line allows a million receivers")
-    }
-
     /// The messages that `publisher` sends in all; the rest of an uneven division goes to the
     /// first ones.
     pub(crate) fn quota(&self, publisher: usize) -> u64 {
@@ -189,6 +186,21 @@ impl Plan {
         Some(if let Extent::Messages(messages) = self.extent { due.min(messages) } else { due })
     }
 
+    fn fanout(args: &FanoutArgs) -> Result<Self, String> {
+        let FanoutArgs { subscribers, depth, branching, pace, common, .. } = args;
+        let (depth, branching) = (usize::from(*depth), *branching as usize);
+        let tree = Tree::new(pace.topics as usize, depth, branching, &args.subscribers_at)?;
+        let publishers = match args.publishers {
+            Some(publishers) => publishers,
+            None if depth == 0 => 1,
+            None => one_for_each_leaf(&tree)?,
+        };
+        let sockets = (*subscribers, publishers);
+        let mut plan = Self::paced("fanout", Pattern::PubSub, sockets, pace, common);
+        plan.tree = tree;
+        Ok(plan)
+    }
+
     fn paced(
         name: &'static str,
         pattern: Pattern,
@@ -198,7 +210,7 @@ impl Plan {
     ) -> Self {
         let pace = args.rate.map_or(Pace::Window(args.window), Pace::Rate);
         let mut plan = Self::timed(name, pattern, sockets, pace, common);
-        plan.topics = args.topics as usize;
+        plan.tree = Tree::flat(args.topics as usize);
         if let Some(messages) = args.messages {
             plan.extent = Extent::Messages(messages);
         }
@@ -217,7 +229,7 @@ impl Plan {
             pattern,
             receivers: receivers as usize,
             publishers: publishers as usize,
-            topics: 1,
+            tree: Tree::flat(1),
             pace,
             extent: Extent::Time { warm_up: common.warm_up, measured: common.seconds },
             size: common.size,
@@ -232,7 +244,12 @@ impl Plan {
     /// Every message must have somewhere to go.
     fn check(&self) -> Result<(), String> {
         self.server.dialect.check(self.pattern)?;
-        let (receivers, topics, publishers) = (self.receivers, self.topics, self.publishers);
+        if self.server.dialect != Dialect::Mercury && self.tree.depth() > 0 {
+            return Err(
+                "levels below a topic are heard at their ancestors by mercury alone".to_owned()
+            );
+        }
+        let (receivers, topics, publishers) = (self.receivers, self.tree.roots(), self.publishers);
         if self.pattern == Pattern::Bus && (receivers < 2 * topics || receivers < publishers) {
             return Err(format!(
                 "a bus has two peers a topic or more, and its senders are peers: {receivers} \
@@ -242,18 +259,41 @@ impl Plan {
         if receivers < topics {
             return Err(format!("{topics} topics for {receivers} receivers: one would have none"));
         }
-        Ok(())
+        if self.tree.leaves().is_none_or(|leaves| leaves > LEAVES_MAX) {
+            return Err(format!("more than {LEAVES_MAX} topics to publish to"));
+        }
+        let audience = Audience::new(self);
+        if audience.pairs() > PAIRS_MAX {
+            return Err(format!(
+                "{} pairs of a receiver and a publisher that it hears, more than {PAIRS_MAX}",
+                audience.pairs()
+            ));
+        }
+        match (0..publishers).find(|publisher| audience.deliveries(*publisher) == 0) {
+            None => Ok(()),
+            Some(publisher) => {
+                let topic = self.tree.topic(self.tree.of_publisher(publisher));
+                Err(format!("topic {topic} has a publisher, but nobody is at or above it"))
+            }
+        }
     }
 }
 
+fn one_for_each_leaf(tree: &Tree) -> Result<u32, String> {
+    let leaves = tree.leaves().filter(|leaves| *leaves <= PUBLISHERS_MAX);
+    leaves.and_then(|leaves| u32::try_from(leaves).ok()).ok_or_else(|| {
+        format!("more leaves than {PUBLISHERS_MAX} publishers: lower --depth or --branching")
+    })
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use clap::Parser as _;
 
     use super::*;
     use crate::cli::Cli;
 
-    fn plan(flags: &str) -> Result<Plan, String> {
+    pub(crate) fn plan(flags: &str) -> Result<Plan, String> {
         let words = ["loadtest"].into_iter().chain(flags.split_whitespace());
         Plan::new(&Cli::try_parse_from(words).unwrap().scenario)
     }
@@ -265,19 +305,22 @@ mod tests {
     }
 
     #[test]
-    fn deliveries_follow_the_topics() {
+    fn paths_say_pattern_and_place() {
         let fanout = plan("fanout --subscribers 10 --publishers 4 --topics 4").unwrap();
-        assert_eq!([0, 1, 2, 3].map(|publisher| fanout.deliveries(publisher)), [3, 3, 2, 2]);
         assert!(fanout.path(9).starts_with("/sub/") && fanout.path(9).ends_with("-1"));
         assert!(fanout.path(12).starts_with("/pub/") && fanout.path(12).ends_with("-2"));
-        let bus = plan("bus --peers 10 --topics 3").unwrap();
-        assert_eq!([0, 1, 2].map(|publisher| bus.deliveries(publisher)), [3, 2, 2]);
-        assert_eq!(plan("pushpull").unwrap().deliveries(3), 1);
+        let deep = plan("fanout --subscribers 3 --depth 2 --branching 3").unwrap();
+        assert_eq!(deep.publishers, 9);
+        assert!(deep.path(2).ends_with("-0/0/0") && deep.path(8).ends_with("-0/1/2"));
     }
 
     #[test]
     fn every_message_has_somewhere_to_go() {
         assert!(plan("fanout --subscribers 2 --topics 3").is_err());
+        assert!(plan("fanout --subscribers 2 --depth 2 --subscribers-at leaf").is_err());
+        assert!(plan("fanout --depth 1 --subscribers-at 2").is_err());
+        assert!(plan("fanout --depth 16 --branching 1000").is_err());
+        assert!(plan("fanout --subscribers 1000000 --publishers 1000").is_err());
         assert!(plan("bus --peers 1").is_err());
         assert!(plan("bus --peers 3 --topics 2").is_err());
         assert!(plan("bus --peers 3 --senders 4").is_err());

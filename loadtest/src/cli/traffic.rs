@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::CommonArgs;
-use super::value::{count, rate};
+use super::value::{count, depth, rate};
 use crate::payload::{MESSAGES_MAX, PUBLISHERS_MAX};
+use crate::tree::Levels;
 
 /// Client threads: more than any machine has cores.
 const THREADS_MAX: usize = 1024;
@@ -15,9 +16,19 @@ pub(crate) struct FanoutArgs {
     /// Subscribers; number i is on topic i mod T
     #[arg(long, default_value_t = 100, value_parser = count(1_000_000))]
     pub(crate) subscribers: u32,
-    /// Publishers; number i is on topic i mod T
-    #[arg(long, default_value_t = 1, value_parser = count(PUBLISHERS_MAX))]
-    pub(crate) publishers: u32,
+    /// Publishers; number i is on topic i mod T [default: 1, with --depth one for each leaf]
+    #[arg(long, value_parser = count(PUBLISHERS_MAX))]
+    pub(crate) publishers: Option<u32>,
+    /// Levels below each topic; publishers are at the leaves, in turn
+    #[arg(long, default_value_t = 0, value_parser = depth())]
+    pub(crate) depth: u8,
+    /// Children of every topic above the leaves
+    #[arg(long, default_value_t = 2, requires = "depth", value_parser = count(1000))]
+    pub(crate) branching: u32,
+    /// Levels of the subscribers, in turn: all, leaf, root, or numbers such as 0,2 from the root
+    #[arg(long, value_name = "LEVELS", default_value = "all", requires = "depth")]
+    #[arg(value_parser = Levels::parse)]
+    pub(crate) subscribers_at: Levels,
     /// How fast and how long.
     #[command(flatten)]
     pub(crate) pace: PaceArgs,

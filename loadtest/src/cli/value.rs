@@ -4,10 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::payload::HEAD_BYTES;
+use crate::tree::DEPTH_MAX;
 
 /// A number from 1 to `max`.
 pub(super) fn count(max: usize) -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::try_from(max).unwrap_or(i64::MAX))
+}
+
+/// Levels below a root.
+pub(super) fn depth() -> clap::builder::RangedI64ValueParser<u8> {
+    clap::value_parser!(u8).range(0..=i64::try_from(DEPTH_MAX).unwrap_or(i64::MAX))
 }
 
 pub(super) fn size(text: &str) -> Result<usize, String> {

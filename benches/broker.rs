@@ -49,7 +49,7 @@ fn publish(broker: &mut Broker, id: MemberId) {
 fn bench_publish(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("broker/publish");
     group.throughput(Throughput::Elements(1));
-    for depth in [1, 4, 8] {
+    for depth in [1, 2, 4, 8] {
         for members in [1, 100] {
             let mut broker = broker();
             let segments = vec!["s"; depth];
@@ -84,30 +84,35 @@ fn timed_turns(broker: &mut Broker, publisher: MemberId, mut messages: u64) -> D
     spent
 }
 
-/// One message, given out to everybody: what the bookkeeping adds to the writes.
+/// Messages of a turn, given out to everybody: what the bookkeeping adds to the writes.
 fn bench_flush(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("broker/publish and flush");
-    for members in [1, 100, 10_000] {
-        let mut broker = broker();
-        for _ in 0..members {
-            join(&mut broker, Role::Subscriber, "s");
-        }
-        let publisher = join(&mut broker, Role::Publisher, "s");
-        group.throughput(Throughput::Elements(members));
-        group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
-            bencher.iter(|| {
-                publish(&mut broker, publisher);
-                broker.flush(usize::MAX, &mut Everybody)
+    for messages in [1, 16] {
+        let name = format!("broker/publish and flush a batch of {messages}");
+        let mut group = criterion.benchmark_group(name);
+        for members in [1, 10, 100, 1000, 10_000] {
+            let mut broker = broker();
+            for _ in 0..members {
+                join(&mut broker, Role::Subscriber, "s");
+            }
+            let publisher = join(&mut broker, Role::Publisher, "s");
+            group.throughput(Throughput::Elements(members * messages));
+            group.bench_function(BenchmarkId::from_parameter(members), |bencher| {
+                bencher.iter(|| {
+                    for _ in 0..messages {
+                        publish(&mut broker, publisher);
+                    }
+                    broker.flush(usize::MAX, &mut Everybody)
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 /// Every peer speaks in every turn, so that its own frame is cut out of what it gets.
 fn bench_bus(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("broker/bus with own frames");
-    for peers in [2, 100] {
+    for peers in [2, 100, 1000] {
         let mut broker = broker();
         let ids: Vec<_> = (0..peers).map(|_| join(&mut broker, Role::Peer, "b")).collect();
         group.throughput(Throughput::Elements(peers));
@@ -123,23 +128,25 @@ fn bench_bus(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Eight pullers take turns.
+/// Pullers take turns.
 fn bench_push(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("broker/push");
-    let mut broker = broker();
-    for _ in 0..8 {
-        join(&mut broker, Role::Puller, "p");
-    }
-    let pusher = join(&mut broker, Role::Pusher, "p");
     group.throughput(Throughput::Elements(TURN_MESSAGES));
-    group.bench_function("8 pullers", |bencher| {
-        bencher.iter(|| {
-            for _ in 0..TURN_MESSAGES {
-                publish(&mut broker, pusher);
-            }
-            broker.flush(usize::MAX, &mut Everybody)
+    for pullers in [1, 8, 1000] {
+        let mut broker = broker();
+        for _ in 0..pullers {
+            join(&mut broker, Role::Puller, "p");
+        }
+        let pusher = join(&mut broker, Role::Pusher, "p");
+        group.bench_function(BenchmarkId::from_parameter(pullers), |bencher| {
+            bencher.iter(|| {
+                for _ in 0..TURN_MESSAGES {
+                    publish(&mut broker, pusher);
+                }
+                broker.flush(usize::MAX, &mut Everybody)
+            });
         });
-    });
+    }
     group.finish();
 }
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::rc::Rc;
 
-use criterion::{BatchSize, BenchmarkId, Criterion};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use mercury::frame::{Kind, append, sent_size};
 use mercury::limits::OUTBOUND_BYTES_MAX;
 use mercury::memory::Meter;
@@ -40,6 +40,7 @@ fn bench_push(criterion: &mut Criterion) {
     let batch = batch(256);
     let last = batch.len() - sent_size(MESSAGE_BYTES);
     for (case, start) in [("shared", 0), ("copied", last)] {
+        group.throughput(Throughput::Bytes((batch.len() - start) as u64));
         group.bench_function(BenchmarkId::from_parameter(case), |bencher| {
             let mut outbound = Outbound::default();
             bencher.iter(|| {
@@ -56,7 +57,9 @@ fn bench_push(criterion: &mut Criterion) {
 /// One piece, written in as many steps as it has messages.
 fn bench_advance(criterion: &mut Criterion) {
     let batch = batch(256);
-    criterion.bench_function("outbound/advance/256 steps", |bencher| {
+    let mut group = criterion.benchmark_group("outbound/advance");
+    group.throughput(Throughput::Elements(256));
+    group.bench_function("256 steps", |bencher| {
         let outbound = || lagging(&batch);
         bencher.iter_batched_ref(
             outbound,
@@ -68,6 +71,7 @@ fn bench_advance(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    group.finish();
 }
 
 /// A full receiver loses as much as comes; what was found of the batch is shared with the others.
@@ -75,6 +79,7 @@ fn bench_drop(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("outbound/drop oldest");
     for messages in [1, 256, 4096] {
         let batch = batch(messages);
+        group.throughput(Throughput::Bytes(batch.len() as u64));
         group.bench_function(BenchmarkId::from_parameter(messages), |bencher| {
             let mut outbound = lagging(&batch);
             bencher.iter(|| {
@@ -91,6 +96,7 @@ fn bench_cut(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("outbound/cut");
     for messages in [1, 256, 4096] {
         let batch = batch(messages);
+        group.throughput(Throughput::Bytes(batch.len() as u64));
         let partly_written = || {
             let mut outbound = lagging(&batch);
             outbound.advance(batch.len() / 2);

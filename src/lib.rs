@@ -31,3 +31,11 @@ pub mod telemetry;
 
 #[cfg(feature = "fuzz")]
 pub use http::fuzz;
+
+/// What `benches/` measures though it is nobody else's.
+#[cfg(feature = "benches")]
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::broker::bench::{Names, Turns};
+    pub use crate::handover::bench::{Acceptor, Answer, Shard, crossing};
+}

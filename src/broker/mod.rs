@@ -4,6 +4,8 @@
 //! A publish only appends to batches and marks their topics; [`Broker::flush`] gives out what
 //! gathered. Nothing here writes, waits or knows that there is more than one thread.
 
+#[cfg(feature = "benches")]
+pub(crate) mod bench;
 mod bounds;
 mod bus;
 mod fanout;

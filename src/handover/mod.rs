@@ -4,6 +4,8 @@
 //! bounded in entries and in bytes, with a flag that says whether the shard must be woken.
 
 mod addresses;
+#[cfg(feature = "benches")]
+pub(crate) mod bench;
 mod clock;
 mod inbox;
 mod shutdown;

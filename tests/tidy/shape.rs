@@ -137,6 +137,10 @@ fn namesakes(
         let Some(name) = path.strip_prefix(folder).and_then(|path| path.strip_suffix(".rs")) else {
             continue;
         };
+        // a program of its own
+        if name.contains('/') {
+            continue;
+        }
         let meant = [format!("/{name}.rs"), format!("/{name}/mod.rs")];
         let is_meant = |path: &&str| meant.iter().any(|end| path.ends_with(end));
         if !paths.iter().filter(|path| path.starts_with("src/")).any(is_meant) {
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn a_bench_of_nothing_is_found() {
         let manifest = "[[bench]]\nname = \"frame\"\nharness = false\n";
-        let paths = ["benches/frame.rs", "src/frame/mod.rs"];
+        let paths = ["benches/frame.rs", "src/frame/mod.rs", "benches/guard/src/main.rs"];
         assert_eq!(benches(&paths, manifest), [""; 0]);
         assert_eq!(benches(&paths, "").len(), 1);
         assert_eq!(benches(&paths[..1], manifest).len(), 1);

@@ -1,0 +1,99 @@
+//! Giving out what gathered in a turn.
+
+use mercury::broker::Role;
+use mercury::frame::sent_size;
+
+use super::Turn;
+use super::crowd::{Everybody, Laggards, PAYLOAD, broker, flush, join, publish};
+
+/// Peers of a bus who all speak.
+const PEERS: usize = 100;
+/// Those who lag, and the messages of a turn that they get later.
+const LAGGARDS: usize = 100;
+const BEHIND_MESSAGES: usize = 16;
+/// Jobs of a turn.
+const JOBS: usize = 256;
+
+/// One message to 100.
+pub(super) fn w1_100() -> Turn {
+    fan_out(100, 1)
+}
+
+/// 16 messages of a turn to 100.
+pub(super) fn w16_100() -> Turn {
+    fan_out(100, 16)
+}
+
+/// One message to 1,000.
+pub(super) fn w1_1000() -> Turn {
+    fan_out(1000, 1)
+}
+
+/// 16 messages of a turn to 1,000.
+pub(super) fn w16_1000() -> Turn {
+    fan_out(1000, 16)
+}
+
+fn fan_out(subscribers: usize, messages: usize) -> Turn {
+    let mut broker = broker();
+    for _ in 0..subscribers {
+        join(&mut broker, Role::Subscriber, "t");
+    }
+    let publisher = join(&mut broker, Role::Publisher, "t");
+    Box::new(move || {
+        let mut everybody = Everybody::default();
+        for _ in 0..messages {
+            publish(&mut broker, publisher, &PAYLOAD);
+        }
+        flush(&mut broker, &mut everybody);
+        everybody.bytes / sent_size(PAYLOAD.len())
+    })
+}
+
+/// Every peer speaks in every turn, so that its own frame is cut out of what it gets.
+pub(super) fn bus() -> Turn {
+    let mut broker = broker();
+    let peers: Vec<_> = (0..PEERS).map(|_| join(&mut broker, Role::Peer, "t")).collect();
+    Box::new(move || {
+        let mut everybody = Everybody::default();
+        for peer in &peers {
+            publish(&mut broker, *peer, &PAYLOAD);
+        }
+        flush(&mut broker, &mut everybody);
+        everybody.bytes / sent_size(PAYLOAD.len())
+    })
+}
+
+/// Subscribers whose sockets are full: what they get waits in their outbounds, and leaves.
+pub(super) fn behind() -> Turn {
+    let mut broker = broker();
+    for _ in 0..LAGGARDS {
+        join(&mut broker, Role::Subscriber, "t");
+    }
+    let publisher = join(&mut broker, Role::Publisher, "t");
+    let mut laggards = Laggards::new(LAGGARDS);
+    Box::new(move || {
+        for _ in 0..BEHIND_MESSAGES {
+            publish(&mut broker, publisher, &PAYLOAD);
+        }
+        flush(&mut broker, &mut laggards);
+        laggards.catch_up() / sent_size(PAYLOAD.len())
+    })
+}
+
+/// Jobs to eight pullers in turn.
+pub(super) fn jobs() -> Turn {
+    let mut broker = broker();
+    for _ in 0..8 {
+        join(&mut broker, Role::Puller, "t");
+    }
+    let pusher = join(&mut broker, Role::Pusher, "t");
+    Box::new(move || {
+        let mut everybody = Everybody::default();
+        for _ in 0..JOBS {
+            publish(&mut broker, pusher, &PAYLOAD);
+        }
+        flush(&mut broker, &mut everybody);
+        everybody.bytes / sent_size(PAYLOAD.len())
+    })
+}

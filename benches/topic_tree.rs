@@ -9,8 +9,9 @@ use mercury::bench::Names;
 const TOPICS: [usize; 4] = [4, 100, 10_000, 1_000_000];
 /// Segments of a name.
 const DEPTHS: [usize; 4] = [1, 2, 4, 8];
-/// Names that are looked for, one after the other and far from each other.
-const SOUGHT: usize = 1024;
+/// Names that are looked for, one after the other and far from each other: where there are as many,
+/// more than a core's own caches hold.
+const SOUGHT: usize = 32_768;
 
 /// A name with so many segments; the number is in the last one.
 fn name(depth: usize, number: usize) -> String {

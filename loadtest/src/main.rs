@@ -68,9 +68,9 @@ fn finish(document: &Document, common: &CommonArgs, is_shown: bool) -> ExitCode 
     if !is_shown && !common.is_quiet() {
         println!("{}", report::table(&document.reports));
     }
-    if let Some(path) = &common.json
-        && let Err(error) = document.write(path)
-    {
+    let json = common.json.as_ref().map(|path| document.write(path));
+    let page = common.report.as_ref().map(|path| document.page().write(path));
+    for error in [json, page].into_iter().flatten().filter_map(Result::err) {
         eprintln!("mercury-loadtest: {error}");
         status = ExitCode::FAILURE;
     }

@@ -7,7 +7,7 @@ mod traffic;
 mod value;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -42,7 +42,7 @@ impl Cli {
 }
 
 /// What `matches` were told, with the defaults of what was left out.
-fn invocation(command: Vec<String>, matches: &ArgMatches) -> Invocation {
+fn invocation(mut command: Vec<String>, matches: &ArgMatches) -> Invocation {
     let (scenario, matches) = matches.subcommand().expect("clap insists on a subcommand");
     let shape = Cli::command();
     let shape = shape.find_subcommand(scenario).expect("clap found it by this name");
@@ -52,6 +52,12 @@ fn invocation(command: Vec<String>, matches: &ArgMatches) -> Invocation {
         let Ok(Some(values)) = matches.try_get_raw(name) else { continue };
         let values = values.map(|value| value.to_string_lossy().into_owned()).collect();
         parameters.insert(name.to_owned(), values);
+    }
+    // who runs it where is nobody's business
+    if let Some(program) = command.first_mut() {
+        *program = Path::new(program)
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     }
     Invocation { command, scenario: scenario.to_owned(), parameters }
 }
@@ -121,6 +127,9 @@ pub(crate) struct CommonArgs {
     /// What kind of server it is.
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    /// Writes what came out as one HTML page with plots
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 impl CommonArgs {

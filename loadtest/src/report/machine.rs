@@ -28,6 +28,12 @@ impl Machine {
             cores: available_parallelism().map_or(1, usize::from),
         }
     }
+
+    /// In one line.
+    pub(crate) fn sentence(&self) -> String {
+        let Self { kernel, cpu, cores } = self;
+        format!("{cpu}, {cores} cores, {kernel}")
+    }
 }
 
 /// The first processor's model in `/proc/cpuinfo`.

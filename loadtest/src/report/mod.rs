@@ -1,7 +1,13 @@
 //! What a load found out, and the forms in which it is shown and kept.
 
+mod axis;
+mod charts;
 mod document;
+mod grid;
 mod machine;
+mod markup;
+mod page;
+mod plot;
 mod row;
 mod summary;
 mod table;
@@ -11,7 +17,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 pub(crate) use self::document::{Document, Invocation, is_standard_output};
+pub(crate) use self::grid::{Grid, GridLine};
 pub(crate) use self::machine::Machine;
+pub(crate) use self::page::{Page, Remark, Run};
 pub(crate) use self::row::{Row, Unit, shown};
 pub(crate) use self::summary::{Percentile, Summary};
 pub(crate) use self::table::table;

@@ -1,72 +1,51 @@
-//! Reports side by side in a terminal.
+//! A table in a terminal.
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Table, TableStyle};
 
-use super::{Row, Summary};
+use super::{Grid, GridLine, Summary};
 
 /// Reports that fit side by side into 80 columns; more of them make more tables.
-const ABREAST_MAX: usize = 3;
+pub(super) const ABREAST_MAX: usize = 3;
 /// Rules above and below, and nothing between the figures.
 const STYLE: TableStyle =
     TableStyle::new().top_border(RULE).header_separator(RULE).bottom_border(RULE);
 const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 
-/// A column for each report, and a line for each figure that one of them has.
+/// Reports side by side.
 pub(crate) fn table(reports: &[Summary]) -> String {
-    let tables: Vec<String> = reports.chunks(ABREAST_MAX).map(abreast).collect();
-    tables.join("\n\n")
+    let grids = reports.chunks(ABREAST_MAX).map(Grid::of_reports);
+    grids.map(|grid| drawn(&grid)).collect::<Vec<_>>().join("\n\n")
 }
 
-fn abreast(reports: &[Summary]) -> String {
+/// Names to the left, figures to the right.
+pub(crate) fn drawn(grid: &Grid) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
-    let mut header = vec![Cell::new("")];
-    header.extend(
-        reports.iter().map(|report| Cell::new(&report.name).set_alignment(CellAlignment::Right)),
-    );
-    table.set_header(header);
-    let mut group = "";
-    for row in rows(reports) {
-        if row.group != group {
-            group = &row.group;
-            table.add_row([group]);
-        }
-        let mut cells = vec![Cell::new(format!("  {}", row.name))];
-        cells.extend(reports.iter().map(|report| {
-            let found = report.row(&row.group, &row.name);
-            Cell::new(found.map_or_else(String::new, value)).set_alignment(CellAlignment::Right)
-        }));
-        table.add_row(cells);
-    }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// The rows of all reports, each name once, in the order of the reports.
-pub(crate) fn rows(reports: &[Summary]) -> Vec<&Row> {
-    let mut rows: Vec<&Row> = vec![];
-    for report in reports {
-        for row in &report.rows {
-            if rows.iter().any(|known| known.group == row.group && known.name == row.name) {
-                continue;
+    table.set_header(cells(&grid.header, ""));
+    let is_grouped = grid.lines.iter().any(|line| matches!(line, GridLine::Group(_)));
+    for line in &grid.lines {
+        match line {
+            GridLine::Group(group) => table.add_row([group]),
+            GridLine::Figures(figures) => {
+                table.add_row(cells(figures, if is_grouped { "  " } else { "" }))
             }
-            let behind = rows.iter().rposition(|known| known.group == row.group);
-            rows.insert(behind.map_or(rows.len(), |at| at + 1), row);
-        }
+        };
     }
-    rows
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A value and its unit, of which all are equally wide, so that the figures stand one above the
-/// other.
-fn value(row: &Row) -> String {
-    let (value, sign) = row.shown();
-    format!("{value} {sign:<3}")
+fn cells(texts: &[String], indent: &str) -> Vec<Cell> {
+    let mut cells = texts.iter();
+    let name = cells.next().map(|name| Cell::new(format!("{indent}{name}")));
+    let figures = cells.map(|text| Cell::new(text).set_alignment(CellAlignment::Right));
+    name.into_iter().chain(figures).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Unit;
+    use crate::report::{Row, Unit};
 
     fn summary(name: &str, rows: Vec<Row>) -> Summary {
         Summary { name: name.to_owned(), rows, ..Summary::default() }

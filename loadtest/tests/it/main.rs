@@ -4,5 +4,6 @@
 
 mod many_connections;
 mod program;
+mod reports;
 mod spawning;
 mod threads;

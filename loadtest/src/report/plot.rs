@@ -1,0 +1,195 @@
+//! One plot as SVG, whose colours are the page's: drawn in stand-ins that become classes.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::prelude::{
+    ChartBuilder, Circle, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, Polygon,
+    RGBColor, SVGBackend, ShapeStyle,
+};
+
+use super::axis::Axis;
+use super::markup::{classed, escaped};
+
+/// The library draws to whole units, so one is a quarter of a pixel on a phone.
+const UNITS: u32 = 4;
+/// Width and height in pixels of a phone; a wide screen shows plots side by side, not larger, so
+/// that text stays as it is.
+const SIZE: (u32, u32) = (340, 250);
+/// Height of text in pixels, and what the library divides it by.
+const TEXT: f64 = 12.5 * 1.24;
+/// Colours of lines that the page has; more lines begin again.
+pub(crate) const COLOURS: usize = 6;
+/// Stands for the colour of text.
+const INK: RGBColor = RGBColor(0, 0, 250);
+/// Stands for the colour of the lines behind.
+const RULE: RGBColor = RGBColor(0, 0, 251);
+
+/// What is drawn, and what is said of it to those who do not see it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plot {
+    /// What it shows.
+    pub(crate) title: String,
+    /// What the axes are.
+    pub(crate) caption: String,
+    /// What one sees, in a sentence.
+    pub(crate) description: String,
+    /// To the right.
+    pub(crate) x: Axis,
+    /// Upwards.
+    pub(crate) y: Axis,
+    /// In the order of their colours.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One line of a plot.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Line {
+    /// What it is.
+    pub(crate) name: String,
+    /// From left to right.
+    pub(crate) points: Vec<(f64, f64)>,
+    /// What lies between these is shaded: least and most at each point; none for no shade.
+    pub(crate) spread: Vec<(f64, f64)>,
+    /// Whether each point is also a dot: for few points that were measured one by one.
+    pub(crate) dots: bool,
+}
+
+/// An axis as the library has it.
+struct Ruler(Axis);
+
+impl Plot {
+    /// The SVG, whose title and description have names that begin with `id`.
+    pub(super) fn svg(&self, id: &str) -> Result<String, String> {
+        let mut svg = String::new();
+        self.draw(&mut svg).map_err(|error| format!("{}: {error}", self.title))?;
+        let (open, drawing) = svg.split_once(">\n").ok_or("the library drew nothing")?;
+        debug_assert!(open.starts_with("<svg "), "{open}");
+        let (width, height) = (SIZE.0 * UNITS, SIZE.1 * UNITS);
+        Ok(format!(
+            "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-labelledby=\"{id}-title {id}-description\" \
+             xmlns=\"http://www.w3.org/2000/svg\">\n\
+             <title id=\"{id}-title\">{}</title>\n\
+             <desc id=\"{id}-description\">{}</desc>\n{}",
+            escaped(&self.title),
+            escaped(&self.description),
+            classed(drawing, stand_ins()),
+        ))
+    }
+
+    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error + '_>> {
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let backend = SVGBackend::with_string(svg, (SIZE.0 * UNITS, SIZE.1 * UNITS));
+        let area = backend.into_drawing_area();
+        let text = ("sans-serif", TEXT * f64::from(UNITS)).into_font().color(&INK);
+        let mut chart = ChartBuilder::on(&area)
+            .margin_top(10 * UNITS)
+            .margin_right(18 * UNITS)
+            .x_label_area_size(24 * UNITS)
+            .y_label_area_size(54 * UNITS)
+            .build_cartesian_2d(Ruler(self.x.clone()), Ruler(self.y.clone()))
+            .map_err(|error| failed(&error))?;
+        chart
+            .configure_mesh()
+            .axis_style(RULE.stroke_width(UNITS))
+            .max_light_lines(0)
+            .bold_line_style(RULE.stroke_width(UNITS / 2))
+            .label_style(text)
+            .set_all_tick_mark_size(4 * UNITS)
+            .draw()
+            .map_err(|error| failed(&error))?;
+        for (number, line) in self.lines.iter().enumerate() {
+            let colour = stand_in(number);
+            let place = |(x, y): (f64, f64)| (self.x.place(x), self.y.place(y));
+            if !line.spread.is_empty() {
+                let columns = || line.points.iter().zip(&line.spread);
+                let below = columns().map(|(point, spread)| place((point.0, spread.0)));
+                let above = columns().rev().map(|(point, spread)| place((point.0, spread.1)));
+                let band = Polygon::new(below.chain(above).collect::<Vec<_>>(), colour.mix(0.2));
+                chart.draw_series([band]).map_err(|error| failed(&error))?;
+            }
+            let points: Vec<_> = line.points.iter().copied().map(place).collect();
+            let style = ShapeStyle::from(colour).stroke_width(2 * UNITS);
+            let series = LineSeries::new(points.iter().copied(), style);
+            chart.draw_series(series).map_err(|error| failed(&error))?;
+            if line.dots || points.len() == 1 {
+                let dots = points.iter().map(|at| Circle::new(*at, 4 * UNITS, colour.filled()));
+                chart.draw_series(dots).map_err(|error| failed(&error))?;
+            }
+        }
+        area.present().map_err(|error| failed(&error))?;
+        Ok(())
+    }
+}
+
+impl Ranged for Ruler {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, place: &f64, pixels: (i32, i32)) -> i32 {
+        let Range { start, end } = self.0.range;
+        let share = (place - start) / (end - start);
+        let pixel = f64::from(pixels.0) + share * f64::from(pixels.1 - pixels.0);
+        #[expect(clippy::cast_possible_truncation, reason = "a place is within its axis")]
+        let pixel = pixel.round() as i32;
+        pixel
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        self.0.ticks.iter().map(|tick| tick.0).take(hint.max_num_points()).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.0.range.clone()
+    }
+}
+
+impl ValueFormatter<f64> for Ruler {
+    fn format_ext(&self, place: &f64) -> String {
+        self.0.label(*place)
+    }
+}
+
+/// Stands for the colour of line `number`.
+fn stand_in(number: usize) -> RGBColor {
+    RGBColor(0, 0, u8::try_from(number % COLOURS + 1).expect("there are few colours"))
+}
+
+/// Every stand-in as SVG writes it, and its class on the page.
+fn stand_ins() -> Vec<(String, String)> {
+    let colours = (0..COLOURS).map(|number| (stand_in(number), format!("c{number}")));
+    let all = colours.chain([(INK, "ink".to_owned()), (RULE, "rule".to_owned())]);
+    all.map(|(RGBColor(r, g, b), class)| (format!("#{r:02X}{g:02X}{b:02X}"), class)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::axis::number;
+    use crate::report::markup::unclosed;
+
+    #[test]
+    fn is_well_formed_and_has_no_colour_of_its_own() {
+        let line = |name: &str| Line {
+            name: name.to_owned(),
+            points: vec![(0.0, 1.0), (1.0, 3.0), (2.0, 2.0)],
+            spread: vec![(0.5, 1.5), (2.0, 4.0), (2.0, 2.0)],
+            dots: true,
+        };
+        let plot = Plot {
+            title: "a < b & \"c\"".to_owned(),
+            caption: String::new(),
+            description: "<script>".to_owned(),
+            x: Axis::linear(2.0, number),
+            y: Axis::linear(4.0, number),
+            lines: (0..=COLOURS).map(|number| line(&number.to_string())).collect(),
+        };
+        let svg = plot.svg("p").unwrap();
+        assert_eq!(unclosed(&svg), Ok(vec![]), "{svg}");
+        assert!(!svg.contains('#'), "{svg}");
+        assert!(!svg.contains("<script"), "{svg}");
+        assert!(svg.contains("a &lt; b &amp; &quot;c&quot;"), "{svg}");
+        assert_eq!(svg.matches("<polygon").count(), COLOURS + 1);
+    }
+}

@@ -8,7 +8,7 @@ const FRAME_BYTES_MAX: usize = 64 << 20;
 const CONTROL_BYTES_MAX: usize = 125;
 
 /// What a server sent.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received<'a> {
     /// A whole message.
     Message {

@@ -4,6 +4,7 @@ mod audience;
 mod bottleneck;
 mod broker;
 mod cli;
+mod collector;
 mod connection;
 mod cost;
 mod cpu;

@@ -1,4 +1,4 @@
-//! The receiving end of every connection: reads into one shared buffer and books what came.
+//! The receiving end of every connection: books what came and answers what wants an answer.
 
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -6,14 +6,27 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use clap::ValueEnum;
 use fastwebsockets::OpCode;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
+use crate::collector::Collector;
 use crate::connection::{Connection, Opened};
 use crate::dialect::{Listener, Said};
 use crate::frame::{FrameReader, Received};
+use crate::ledger::Ledger;
 use crate::load::Load;
+
+/// What reads the frames
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Client {
+    /// Our own reader, with one buffer for all connections
+    #[default]
+    Lean,
+    /// The library, with a buffer for each: dearer, to check the other
+    Fastwebsockets,
+}
 
 /// One connection's reading half.
 struct Subscriber {
@@ -23,78 +36,118 @@ struct Subscriber {
     connection: Rc<Connection>,
     /// Its number among the receivers; none if nothing should come.
     receiver: Option<usize>,
-    /// What is left of the last read.
-    frames: FrameReader,
     /// Of what is inside the frames; none where a frame is a message.
     listener: Option<Listener>,
+    /// How it ended.
+    end: Option<String>,
 }
 
 /// Reads `opened` until it ends, and tells the load how.
 pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usize>) {
     let Opened { connection, mut reader, behind } = opened;
-    let frames = FrameReader::default();
     let listener = load.plan.server.dialect.listener();
-    let mut subscriber = Subscriber { load, connection, receiver, frames, listener };
-    let mut end = subscriber.take(&behind);
-    while end.is_none() {
-        end = poll_fn(|context| subscriber.poll(context, &mut reader)).await;
+    let client = load.plan.server.client;
+    let mut subscriber = Subscriber { load, connection, receiver, listener, end: None };
+    match client {
+        Client::Lean => {
+            let mut frames = FrameReader::default();
+            subscriber.take(&mut frames, &behind);
+            while subscriber.end.is_none() {
+                poll_fn(|context| subscriber.poll(&mut frames, context, &mut reader)).await;
+            }
+        }
+        Client::Fastwebsockets => {
+            // On the heap, or every lean reader would be as large.
+            let mut frames = Box::new(Collector::new(reader, behind));
+            while subscriber.end.is_none() {
+                let outcome = Box::pin(frames.next(|received| subscriber.book_one(received))).await;
+                subscriber.conclude(outcome.err());
+            }
+        }
     }
-    subscriber.load.ended(&end.unwrap_or_default());
+    subscriber.load.ended(&subscriber.end.unwrap_or_default());
 }
 
 impl Subscriber {
-    /// One read; Some is how the connection ended. The buffer is borrowed only here, so all
-    /// connections share it.
+    /// One read. The buffer is borrowed only here, so all connections share it.
     fn poll(
         &mut self,
+        frames: &mut FrameReader,
         context: &mut Context<'_>,
         reader: &mut OwnedReadHalf,
-    ) -> Poll<Option<String>> {
+    ) -> Poll<()> {
         let load = Rc::clone(&self.load);
         let mut scratch = load.scratch.borrow_mut();
         let mut buffer = ReadBuf::new(&mut scratch);
-        Poll::Ready(match ready!(Pin::new(reader).poll_read(context, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => Some("the server hung up".to_owned()),
-            Ok(()) => self.take(buffer.filled()),
-            Err(error) => Some(error.to_string()),
-        })
+        match ready!(Pin::new(reader).poll_read(context, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => {
+                self.conclude(Some("the server hung up".to_owned()));
+            }
+            Ok(()) => self.take(frames, buffer.filled()),
+            Err(error) => self.conclude(Some(error.to_string())),
+        }
+        Poll::Ready(())
     }
 
     /// Books what `bytes` complete.
-    fn take(&mut self, bytes: &[u8]) -> Option<String> {
-        let mut ledger = self.load.ledger.borrow_mut();
-        let (now, mut end) = (self.load.now(), None);
-        let outcome = self.frames.read(bytes, &mut |received| match received {
-            Received::Message { binary, payload } => match &mut self.listener {
-                None => ledger.deliver(self.receiver, payload, binary, now),
-                Some(listener) => {
-                    let outcome = listener.read(payload, &mut |said| match said {
-                        Said::Welcome => self.load.heard(),
-                        Said::Message(message) => {
-                            ledger.deliver(self.receiver, message, self.load.plan.binary, now);
-                        }
-                        Said::Reply(reply) => {
-                            self.connection.append(OpCode::Binary, &mut reply.to_vec());
-                            self.connection.flush();
-                        }
-                    });
-                    end = end.take().or(outcome.err());
-                }
-            },
-            Received::Ping(payload) => {
-                self.connection.append(OpCode::Pong, &mut payload.to_vec());
-                self.connection.flush();
+    fn take(&mut self, frames: &mut FrameReader, bytes: &[u8]) {
+        let load = Rc::clone(&self.load);
+        let (mut ledger, now) = (load.ledger.borrow_mut(), load.now());
+        let outcome = frames.read(bytes, &mut |received| self.book(&mut ledger, now, received));
+        load.announce(&ledger);
+        self.conclude(outcome.err().map(|violation| violation.0.to_owned()));
+    }
+
+    /// Books what came alone.
+    fn book_one(&mut self, received: Received<'_>) {
+        let load = Rc::clone(&self.load);
+        let (mut ledger, now) = (load.ledger.borrow_mut(), load.now());
+        self.book(&mut ledger, now, received);
+        load.announce(&ledger);
+    }
+
+    #[inline]
+    fn book(&mut self, ledger: &mut Ledger, now: u64, received: Received<'_>) {
+        match received {
+            Received::Message { binary, payload } if self.listener.is_none() => {
+                ledger.deliver(self.receiver, payload, binary, now);
             }
+            Received::Message { payload, .. } => self.listen(ledger, now, payload),
+            Received::Ping(payload) => self.answer(OpCode::Pong, payload),
             // The answer to ours; the server's end of the stream follows (RFC 6455 7.1.1).
             Received::Close(_) if self.load.is_closing() => {}
             Received::Close(payload) => {
-                self.connection.append(OpCode::Close, &mut payload.to_vec());
-                self.connection.flush();
-                end = Some(format!("the server closed it with {}", close_reason(payload)));
+                self.answer(OpCode::Close, payload);
+                let reason = close_reason(payload);
+                self.conclude(Some(format!("the server closed it with {reason}")));
             }
+        }
+    }
+
+    /// Books what is inside a frame.
+    fn listen(&mut self, ledger: &mut Ledger, now: u64, payload: &[u8]) {
+        let Some(mut listener) = self.listener.take() else { return };
+        let outcome = listener.read(payload, &mut |said| match said {
+            Said::Welcome => self.load.heard(),
+            Said::Message(message) => {
+                ledger.deliver(self.receiver, message, self.load.plan.binary, now);
+            }
+            Said::Reply(reply) => self.answer(OpCode::Binary, reply),
         });
-        self.load.announce(&ledger);
-        end.or(outcome.err().map(|violation| violation.0.to_owned()))
+        self.listener = Some(listener);
+        self.conclude(outcome.err());
+    }
+
+    fn answer(&self, opcode: OpCode, payload: &[u8]) {
+        self.connection.append(opcode, &mut payload.to_vec());
+        self.connection.flush();
+    }
+
+    /// Notes how it ended, if it did; the first reason stands.
+    fn conclude(&mut self, end: Option<String>) {
+        if self.end.is_none() {
+            self.end = end;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::dialect::Dialect;
+use crate::subscriber::Client;
 
 /// How the server is spoken to.
 #[derive(Debug, Clone, Default, Args)]
@@ -16,6 +17,9 @@ pub(crate) struct ServerArgs {
     /// The same of who sends
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub(crate) pub_path: Option<String>,
+    /// What reads the frames
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) client: Client,
 }
 
 impl ServerArgs {

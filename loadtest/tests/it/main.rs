@@ -4,6 +4,7 @@
 
 mod many_connections;
 mod program;
+mod readers;
 mod reports;
 mod spawning;
 mod threads;

@@ -170,16 +170,25 @@ impl Writer {
 
     /// One write, straight to the kernel: libc's `send` is a cancellation point, and tokio first
     /// asks whether the socket was writable, which together costs as much as all the rest of a
-    /// delivery. Only when the socket is full tokio is told, by trying once more through it.
+    /// delivery.
     #[inline]
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let stream = self.half.as_ref();
-        match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
-            Err(Errno::AGAIN) => stream.try_io(Interest::WRITABLE, || {
-                Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
-            }),
-            result => Ok(result?),
+        match rustix::net::send(self.half.as_ref(), bytes, SendFlags::NOSIGNAL) {
+            Ok(count) => Ok(count),
+            Err(errno) => self.not_sent(errno, bytes),
         }
+    }
+
+    /// Only when the socket is full tokio is told, by trying once more through it.
+    #[cold]
+    fn not_sent(&self, errno: Errno, bytes: &[u8]) -> io::Result<usize> {
+        if errno != Errno::AGAIN {
+            return Err(errno.into());
+        }
+        let stream = self.half.as_ref();
+        stream.try_io(Interest::WRITABLE, || {
+            Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
+        })
     }
 
     /// The runs of a batch in one write: vectored, or copied when there are very many.

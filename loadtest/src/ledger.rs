@@ -30,6 +30,8 @@ pub(crate) struct Ledger {
     received: Vec<Sequence>,
     /// Jobs that some puller has, by publisher; unused by the other patterns.
     jobs: Vec<Sequence>,
+    /// Measured jobs of each puller; empty for the other patterns.
+    pub(crate) jobs_each: Vec<u64>,
     /// Publishers whose window opened and who have not sent since.
     due: Vec<usize>,
     /// Messages sent.
@@ -62,6 +64,7 @@ impl Ledger {
             received: vec![Sequence::default(); audience.pairs()],
             audience,
             jobs: vec![Sequence::default(); plan.publishers],
+            jobs_each: vec![0; if plan.pattern == Pattern::PushPull { plan.receivers } else { 0 }],
             due: Vec::new(),
             published: 0,
             deliveries: 0,
@@ -168,6 +171,9 @@ impl Ledger {
         self.last_arrival = now;
         if self.measured.contains(&head.stamp) {
             self.latency.saturating_record(now.saturating_sub(head.stamp));
+            if let Some(jobs) = self.jobs_each.get_mut(receiver) {
+                *jobs += 1;
+            }
         }
         if self.windows[head.publisher].arrived(head.sequence) {
             self.due.push(head.publisher);
@@ -212,6 +218,7 @@ mod tests {
             extent,
             size: SIZE,
             binary: false,
+            think: None,
             tag: 9,
             server: ServerArgs::default(),
             sources: Sources::default(),

@@ -43,6 +43,8 @@ pub(crate) struct Load {
     open: Cell<usize>,
     /// Connections whose opening the server has not answered yet.
     unheard: Cell<usize>,
+    /// Wakes those who are at work when we say goodbye.
+    pub(crate) farewell: Notify,
     /// We said goodbye.
     closing: Cell<bool>,
     /// A connection was lost: what is outstanding will not all come.
@@ -62,6 +64,7 @@ impl Load {
             connections: opened.iter().map(|opened| Rc::clone(&opened.connection)).collect(),
             open: Cell::new(opened.len()),
             unheard: Cell::new(0),
+            farewell: Notify::new(),
             closing: Cell::new(false),
             broken: Cell::new(false),
             plan,
@@ -173,6 +176,7 @@ impl Load {
     /// Says goodbye on every connection and waits until each has ended.
     pub(crate) async fn close(&self) {
         self.closing.set(true);
+        self.farewell.notify_waiters();
         let farewell = self.plan.server.dialect.farewell();
         for connection in &self.connections {
             if !farewell.is_empty() {

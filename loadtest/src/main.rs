@@ -30,6 +30,7 @@ mod sequence;
 mod series;
 mod source;
 mod subscriber;
+mod think;
 mod timer;
 mod tree;
 mod window;

@@ -13,6 +13,7 @@ use crate::progress::{Part, Progress};
 use crate::report::Report;
 use crate::scenario::Extent;
 use crate::series::{SAMPLE, Sampler, Series};
+use crate::think::Think;
 
 /// Nothing arriving for this long, while something should, is a loss.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -132,6 +133,7 @@ async fn elapsed(end: Option<Instant>) {
 fn is_silent(load: &Load) -> bool {
     let ledger = load.ledger.borrow();
     let limit = if load.is_broken() { SILENCE_BROKEN_MAX } else { SILENCE_MAX };
+    let limit = limit + load.plan.think.map_or(Duration::ZERO, Think::longest);
     let silence = Duration::from_nanos(load.now().saturating_sub(ledger.last_arrival));
     ledger.outstanding > 0 && silence >= limit
 }
@@ -158,6 +160,7 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
         clients: vec![after.client.since(&before.client)],
         due: load.plan.due_in(duration).filter(|_| !load.is_broken()),
         faults,
+        jobs: ledger.jobs_each.clone(),
         rows: vec![],
         series: Series::default(),
         interrupted,

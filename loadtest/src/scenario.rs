@@ -3,14 +3,18 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::audience::Audience;
 use crate::cli::{
     BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MixedArgs, PaceArgs, PushpullArgs,
-    ServerArgs,
+    RoundtripArgs, ServerArgs,
 };
 use crate::dialect::{Dialect, Part};
 use crate::payload::PUBLISHERS_MAX;
 use crate::source::Sources;
+use crate::subscriber::Client;
+use crate::think::Think;
 use crate::tree::Tree;
 
 /// Topics that publishers may be at: as many as there may be roots.
@@ -19,13 +23,15 @@ const LEAVES_MAX: usize = 1_000_000;
 const PAIRS_MAX: usize = 1 << 26;
 
 /// Which sockets, and so who must get a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pattern {
     /// Every other peer of the topic.
     Bus,
     /// Every subscriber of the topic.
+    #[value(name = "pubsub")]
     PubSub,
     /// One puller of the topic.
+    #[value(name = "pushpull")]
     PushPull,
 }
 
@@ -75,6 +81,8 @@ pub(crate) struct Plan {
     pub(crate) binary: bool,
     /// Random, in the topics' names and in every message, so that runs do not mix.
     pub(crate) tag: u32,
+    /// How long a puller works on a job; none if it reads the next at once.
+    pub(crate) think: Option<Think>,
     /// How the server is spoken to.
     pub(crate) server: ServerArgs,
     /// Where our ends of the connections are.
@@ -89,9 +97,8 @@ impl Plan {
             Command::Bus(BusArgs { peers, senders, pace, common }) => {
                 Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, common)
             }
-            Command::Pushpull(PushpullArgs { pushers, pullers, pace, common }) => {
-                Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, common)
-            }
+            Command::Pushpull(args) => Self::pushpull(args),
+            Command::Roundtrip(args) => Self::roundtrip(args),
             Command::Mixed(MixedArgs { subscribers, window, common, .. }) => {
                 let pace = Pace::Window(*window);
                 Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
@@ -201,6 +208,23 @@ impl Plan {
         Ok(plan)
     }
 
+    fn pushpull(args: &PushpullArgs) -> Self {
+        let PushpullArgs { pushers, pullers, pace, common, .. } = args;
+        let plan = Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, common);
+        let think = args.think_time.map(|mean| Think { mean, spread: args.think });
+        Self { think, ..plan }
+    }
+
+    fn roundtrip(args: &RoundtripArgs) -> Self {
+        let RoundtripArgs { pattern, pairs, common, .. } = args;
+        let receivers = if *pattern == Pattern::Bus { 2 * pairs } else { *pairs };
+        let pace = Pace::Window(1);
+        let mut plan = Self::timed("roundtrip", *pattern, (receivers, *pairs), pace, common);
+        plan.tree = Tree::flat(*pairs as usize);
+        plan.extent = args.messages.map_or(plan.extent, Extent::Messages);
+        plan
+    }
+
     fn paced(
         name: &'static str,
         pattern: Pattern,
@@ -236,6 +260,7 @@ impl Plan {
             binary: common.binary,
             // The standard library's hash keys are random, and 24 bits of them do.
             tag: u32::try_from(RandomState::new().hash_one(name) >> 40).expect("24 bits fit"),
+            think: None,
             server: common.server.clone(),
             sources: common.source_addresses.map_or(Sources::default(), Sources::Loopback),
         }
@@ -248,6 +273,9 @@ impl Plan {
             return Err(
                 "levels below a topic are heard at their ancestors by mercury alone".to_owned()
             );
+        }
+        if self.think.is_some() && self.server.client != Client::Lean {
+            return Err("only the lean client reads job by job, as --think-time asks".to_owned());
         }
         let (receivers, topics, publishers) = (self.receivers, self.tree.roots(), self.publishers);
         if self.pattern == Pattern::Bus && (receivers < 2 * topics || receivers < publishers) {

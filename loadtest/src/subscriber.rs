@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::io::Error;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -14,9 +15,11 @@ use tokio::net::tcp::OwnedReadHalf;
 use crate::collector::Collector;
 use crate::connection::{Connection, Opened};
 use crate::dialect::{Listener, Said};
-use crate::frame::{FrameReader, Received};
+use crate::frame::{FrameReader, Received, frame_bytes};
 use crate::ledger::Ledger;
 use crate::load::Load;
+use crate::think::Think;
+use crate::timer::Timer;
 
 /// What reads the frames
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -40,6 +43,8 @@ struct Subscriber {
     listener: Option<Listener>,
     /// How it ended.
     end: Option<String>,
+    /// It got a job and has not done it.
+    has_job: bool,
 }
 
 /// Reads `opened` until it ends, and tells the load how.
@@ -47,13 +52,18 @@ pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usi
     let Opened { connection, mut reader, behind } = opened;
     let listener = load.plan.server.dialect.listener();
     let client = load.plan.server.client;
-    let mut subscriber = Subscriber { load, connection, receiver, listener, end: None };
+    let mut subscriber =
+        Subscriber { load, connection, receiver, listener, end: None, has_job: false };
     match client {
+        Client::Lean if subscriber.works().is_some() => {
+            subscriber.work(&mut reader, &behind).await;
+        }
         Client::Lean => {
             let mut frames = FrameReader::default();
             subscriber.take(&mut frames, &behind);
             while subscriber.end.is_none() {
-                poll_fn(|context| subscriber.poll(&mut frames, context, &mut reader)).await;
+                poll_fn(|context| subscriber.poll(&mut frames, context, &mut reader, usize::MAX))
+                    .await;
             }
         }
         Client::Fastwebsockets => {
@@ -69,16 +79,52 @@ pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usi
 }
 
 impl Subscriber {
-    /// One read. The buffer is borrowed only here, so all connections share it.
+    /// How long it works on a job, if it is a puller that does.
+    fn works(&self) -> Option<Think> {
+        self.load.plan.think.filter(|_| self.receiver.is_some())
+    }
+
+    /// Reads job by job and works on each until the end. A read is at most as long as the frame of
+    /// a job, so no two jobs end in one.
+    async fn work(&mut self, reader: &mut OwnedReadHalf, behind: &[u8]) {
+        let timer = match Timer::new() {
+            Ok(timer) => timer,
+            Err(error) => return self.conclude(Some(format!("no timer for a puller: {error}"))),
+        };
+        let most = frame_bytes(self.load.plan.size);
+        let mut frames = FrameReader::default();
+        self.take(&mut frames, behind);
+        while self.end.is_none() {
+            if let Err(error) = self.think(&timer).await {
+                self.conclude(Some(format!("a puller's timer failed: {error}")));
+            }
+            poll_fn(|context| self.poll(&mut frames, context, reader, most)).await;
+        }
+    }
+
+    /// Does its job, if it has one; we say goodbye to those who are at work, too.
+    async fn think(&mut self, timer: &Timer) -> Result<(), Error> {
+        let is_at_work = std::mem::take(&mut self.has_job) && !self.load.is_closing();
+        let Some(think) = self.works().filter(|_| is_at_work) else { return Ok(()) };
+        tokio::select! {
+            outcome = timer.wait(think.next()) => outcome,
+            () = self.load.farewell.notified() => Ok(()),
+        }
+    }
+
+    /// One read of at most `most` bytes. The buffer is borrowed only here, so all connections share
+    /// it.
     fn poll(
         &mut self,
         frames: &mut FrameReader,
         context: &mut Context<'_>,
         reader: &mut OwnedReadHalf,
+        most: usize,
     ) -> Poll<()> {
         let load = Rc::clone(&self.load);
         let mut scratch = load.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
+        let most = most.min(scratch.len());
+        let mut buffer = ReadBuf::new(&mut scratch[..most]);
         match ready!(Pin::new(reader).poll_read(context, &mut buffer)) {
             Ok(()) if buffer.filled().is_empty() => {
                 self.conclude(Some("the server hung up".to_owned()));
@@ -110,6 +156,7 @@ impl Subscriber {
     fn book(&mut self, ledger: &mut Ledger, now: u64, received: Received<'_>) {
         match received {
             Received::Message { binary, payload } if self.listener.is_none() => {
+                self.has_job = true;
                 ledger.deliver(self.receiver, payload, binary, now);
             }
             Received::Message { payload, .. } => self.listen(ledger, now, payload),
@@ -130,6 +177,7 @@ impl Subscriber {
         let outcome = listener.read(payload, &mut |said| match said {
             Said::Welcome => self.load.heard(),
             Said::Message(message) => {
+                self.has_job = true;
                 ledger.deliver(self.receiver, message, self.load.plan.binary, now);
             }
             Said::Reply(reply) => self.answer(OpCode::Binary, reply),

@@ -15,7 +15,9 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 pub(crate) use self::broker::BrokerArgs;
 pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::server::ServerArgs;
-pub(crate) use self::traffic::{BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs};
+pub(crate) use self::traffic::{
+    BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs, RoundtripArgs,
+};
 use self::value::{seconds, size};
 use crate::report::{Invocation, is_standard_output};
 use crate::source::SOURCES_MAX;
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Bus(BusArgs),
     /// Jobs to workers: /push/T to /pull/T, each delivered exactly once
     Pushpull(PushpullArgs),
+    /// One message of each pair under way: the least latency that there is
+    Roundtrip(RoundtripArgs),
     /// A quiet topic beside a saturated one, with the latency of each
     Mixed(MixedArgs),
     /// An innocent pair beside one who floods its shard; a broker that runs needs --shards 1
@@ -84,7 +88,7 @@ impl Command {
             Self::Fanout(FanoutArgs { pace, .. })
             | Self::Bus(BusArgs { pace, .. })
             | Self::Pushpull(PushpullArgs { pace, .. }) => pace.threads as usize,
-            Self::Mixed(_) | Self::Hostile(_) => 1,
+            Self::Roundtrip(_) | Self::Mixed(_) | Self::Hostile(_) => 1,
         }
     }
 
@@ -94,6 +98,7 @@ impl Command {
             Self::Fanout(args) => &args.common,
             Self::Bus(args) => &args.common,
             Self::Pushpull(args) => &args.common,
+            Self::Roundtrip(args) => &args.common,
             Self::Mixed(args) => &args.common,
             Self::Hostile(args) => &args.common,
         }

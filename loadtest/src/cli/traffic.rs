@@ -1,10 +1,14 @@
 //! Options of the scenarios that send messages all the time.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::CommonArgs;
-use super::value::{count, depth, rate};
+use super::value::{count, depth, duration, rate};
 use crate::payload::{MESSAGES_MAX, PUBLISHERS_MAX};
+use crate::scenario::Pattern;
+use crate::think::Spread;
 use crate::tree::Levels;
 
 /// Client threads: more than any machine has cores.
@@ -63,9 +67,33 @@ pub(crate) struct PushpullArgs {
     /// Pullers; number i is on topic i mod T
     #[arg(long, default_value_t = 8, value_parser = count(1_000_000))]
     pub(crate) pullers: u32,
+    /// How long a puller works on a job before it reads the next, like 500us or 20ms
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) think_time: Option<Duration>,
+    /// Whether all jobs take that long, or that is their mean
+    #[arg(long, value_enum, default_value_t, requires = "think_time")]
+    pub(crate) think: Spread,
     /// How fast and how long.
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    /// What every scenario has.
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// One message of each pair under way: the least latency that there is
+#[derive(Debug, Args)]
+pub(crate) struct RoundtripArgs {
+    /// Who sends to whom
+    #[arg(long, value_enum, default_value = "pubsub")]
+    pub(crate) pattern: Pattern,
+    /// Pairs, each on a topic of its own
+    #[arg(long, default_value_t = 1, value_parser = count(10_000))]
+    pub(crate) pairs: u32,
+    /// Send exactly so many messages in all, all measured, instead of for a time
+    #[arg(long, conflicts_with_all = ["seconds", "warm_up"])]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MESSAGES_MAX))]
+    pub(crate) messages: Option<u64>,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::payload::HEAD_BYTES;
 use crate::tree::DEPTH_MAX;
 
+/// Of whatever takes a time within a run.
+const DURATION_MAX: Duration = Duration::from_hours(1);
+
 /// A number from 1 to `max`.
 pub(super) fn count(max: usize) -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::try_from(max).unwrap_or(i64::MAX))
@@ -34,6 +37,15 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("a time is 0 to 1000000 seconds".to_owned()),
+    }
+}
+
+/// A time with its unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= DURATION_MAX => Ok(duration),
+        Ok(_) => Err("a time is at most 1h".to_owned()),
+        Err(error) => Err(format!("a time is like 500us, 20ms or 1m: {error}")),
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Report {
     pub(crate) due: Option<u64>,
     /// What went wrong in any part.
     pub(crate) faults: Faults,
+    /// Measured jobs of each puller; empty where there are none.
+    pub(crate) jobs: Vec<u64>,
     /// What only this scenario measures.
     pub(crate) rows: Vec<Row>,
     /// Somebody pressed Ctrl-C.
@@ -79,6 +81,7 @@ impl Report {
         self.series.join(other.series);
         self.cost = self.cost.or(other.cost);
         self.clients.extend(other.clients);
+        self.jobs.extend(other.jobs);
         self.due = self.due.zip(other.due).map(|(one, other)| one + other);
         self.faults.join(other.faults);
         self.interrupted |= other.interrupted;
@@ -126,6 +129,10 @@ impl Report {
                 micros(name, self.latency.value_at_percentile(percentile))
             }));
             rows.push(micros("max", self.latency.max()));
+        }
+        if let Some((fewest, most)) = self.jobs.iter().min().zip(self.jobs.iter().max()) {
+            rows.push(Row::count("pullers", "fewest jobs", *fewest));
+            rows.push(Row::count("pullers", "most jobs", *most));
         }
         rows.extend(self.rows.iter().cloned());
         if let Some(cost) = &self.cost {

@@ -6,5 +6,6 @@ mod many_connections;
 mod program;
 mod readers;
 mod reports;
+mod scenarios;
 mod spawning;
 mod threads;

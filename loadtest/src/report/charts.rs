@@ -76,23 +76,28 @@ fn throughput(subjects: &[Subject<'_>]) -> Option<Plot> {
     timeline("Throughput", caption, &sentences.collect::<Vec<_>>(), lines, axis::number)
 }
 
-/// Of one run each thread, of several the whole server.
+/// Each thread, or of several servers each as a whole.
 fn cpu(subjects: &[Subject<'_>]) -> Option<Plot> {
-    let lines: Vec<Line> = match subjects {
-        [Subject { report, .. }] => {
-            let threads = busiest(&report.series.threads);
-            let line = |thread: &Busy| over_time(&thread.name, &report.series, &thread.percent);
-            threads.into_iter().map(line).collect()
-        }
-        _ => subjects.iter().filter_map(server).collect(),
+    let servers: Vec<Line> = subjects.iter().filter_map(server).collect();
+    let is_one = servers.len() <= 1;
+    let lines = if is_one {
+        // the loads of one run share a server, and only one of them looks at it
+        let has_server = |report: &Summary| report.series.threads.iter().any(|t| !is_client(t));
+        let looked = subjects.iter().find(|subject| has_server(subject.report));
+        let series = &looked.or(subjects.first())?.report.series;
+        let line = |thread: &Busy| over_time(&thread.name, series, &thread.percent);
+        busiest(&series.threads).into_iter().map(line).collect()
+    } else {
+        servers
     };
     let sentences = lines.iter().map(|line| {
         let values = line.points.iter().map(|point| point.1);
         format!("{}: {:.0} per cent busy on average.", line.name, mean(values))
     });
-    let caption = match subjects {
-        [_] => "per cent of one CPU by thread; \u{201c}client\u{201d} is the load tester",
-        _ => "of the server, all its threads together, in per cent of one CPU",
+    let caption = if is_one {
+        "per cent of one CPU by thread; \u{201c}client\u{201d} is the load tester"
+    } else {
+        "of the server, all its threads together, in per cent of one CPU"
     };
     let percent = |value: f64| format!("{} %", axis::number(value));
     timeline("CPU", caption, &sentences.collect::<Vec<_>>(), lines, percent)

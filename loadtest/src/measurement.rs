@@ -1,10 +1,9 @@
 //! From the first message to the last Close: warms up, measures, waits for stragglers.
 
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::signal::ctrl_c;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cost;
@@ -48,6 +47,8 @@ enum Outcome {
 /// Drives `load` to its end and says what happened.
 pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool) -> Report {
     let mut progress = Progress::new(progress);
+    // One for all parts: what comes between two of them is not lost.
+    let mut interrupts = signal(SignalKind::interrupt()).ok();
     load.start();
     let (warm_up, measured) = match load.plan.extent {
         Extent::Messages(messages) => (None, Part::Messages(messages)),
@@ -55,14 +56,14 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
     };
     let mut outcome = Outcome::Elapsed;
     if let Some(warm_up) = warm_up {
-        outcome = wait(load, Part::WarmUp(warm_up), &mut progress, None).await;
+        outcome = wait(load, Part::WarmUp(warm_up), &mut progress, &mut interrupts, None).await;
     }
     let mut sampler = Sampler::new(server, load.now(), load.ledger.borrow().deliveries);
     let before = Snapshot::take(load, server);
     let from = if warm_up.is_none() { 0 } else { before.at };
     load.ledger.borrow_mut().measured = from..u64::MAX;
     if outcome == Outcome::Elapsed {
-        outcome = wait(load, measured, &mut progress, Some(&mut sampler)).await;
+        outcome = wait(load, measured, &mut progress, &mut interrupts, Some(&mut sampler)).await;
     }
     let after = Snapshot::take(load, server);
     {
@@ -71,7 +72,7 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
         ledger.stop();
     }
     if outcome != Outcome::Over && !load.is_finished() {
-        wait(load, Part::Rest, &mut progress, None).await;
+        wait(load, Part::Rest, &mut progress, &mut interrupts, None).await;
     }
     progress.end();
     load.close().await;
@@ -84,9 +85,9 @@ async fn wait(
     load: &Load,
     part: Part,
     progress: &mut Progress,
+    interrupts: &mut Option<Signal>,
     mut sampler: Option<&mut Sampler>,
 ) -> Outcome {
-    let mut interrupt = pin!(interrupted());
     let start = Instant::now();
     let end = match part {
         Part::WarmUp(time) | Part::Measured(time) => Some(start + time),
@@ -104,7 +105,7 @@ async fn wait(
         }
         tokio::select! {
             () = load.news.notified() => {}
-            () = interrupt.as_mut() => return Outcome::Interrupted,
+            () = interrupted(interrupts) => return Outcome::Interrupted,
             () = elapsed(end) => return Outcome::Elapsed,
             _ = look.tick() => {
                 if let Some(sampler) = &mut sampler {
@@ -117,8 +118,12 @@ async fn wait(
 }
 
 /// Ctrl-C; without a way to hear it, it never comes.
-async fn interrupted() {
-    if ctrl_c().await.is_err() {
+async fn interrupted(interrupts: &mut Option<Signal>) {
+    let heard = match interrupts {
+        Some(interrupts) => interrupts.recv().await,
+        None => None,
+    };
+    if heard.is_none() {
         std::future::pending::<()>().await;
     }
 }

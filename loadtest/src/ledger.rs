@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     pattern: Pattern,
     /// Text or binary.
     binary: bool,
+    /// Who sends is answered.
+    answers: bool,
     /// Who must hear whom.
     audience: Audience,
     /// What each publisher sent.
@@ -60,6 +62,7 @@ impl Ledger {
             payload: Payload::new(plan.tag, plan.size),
             pattern: plan.pattern,
             binary: plan.binary,
+            answers: plan.server.answers,
             windows: (0..plan.publishers).map(window).collect(),
             received: vec![Sequence::default(); audience.pairs()],
             audience,
@@ -132,6 +135,7 @@ impl Ledger {
                 self.faults.mangled += 1;
                 return self.faults.tell(|| format!("a message changed: {}", shown(payload)));
             }
+            Err(Unreadable::Alien) if receiver.is_none() && self.answers => return,
             Err(Unreadable::Alien) => return self.alien(payload),
         };
         match receiver.and_then(|receiver| Some((receiver, self.pair(head, receiver)?))) {
@@ -270,6 +274,12 @@ mod tests {
         ledger.write(Head { publisher: 0, sequence: 2, stamp: 0 }, &mut message);
         ledger.deliver(None, &message, false, 1);
         assert_eq!(ledger.faults.alien, 4, "a publisher's socket gets nothing");
+        ledger.answers = true;
+        ledger.deliver(None, b"queued", false, 1);
+        assert_eq!(ledger.faults.alien, 4, "an answer is none of our messages");
+        ledger.deliver(None, &message, false, 1);
+        ledger.deliver(Some(0), b"queued", false, 1);
+        assert_eq!(ledger.faults.alien, 6);
         ledger.deliver(Some(0), &message, true, 1);
         message[SIZE - 1] ^= 1;
         ledger.deliver(Some(0), &message, false, 1);

@@ -17,6 +17,9 @@ pub(crate) struct ServerArgs {
     /// The same of who sends
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub(crate) pub_path: Option<String>,
+    /// The server answers who sends; what is no message of ours is no fault there
+    #[arg(long)]
+    pub(crate) answers: bool,
     /// What reads the frames
     #[arg(long, value_enum, default_value_t)]
     pub(crate) client: Client,

@@ -58,8 +58,13 @@ impl Baseline {
 
     /// Whether this workload costs more than it may. One that is not in the baseline does not.
     pub(crate) fn is_exceeded(&self, name: &str, count: f64) -> bool {
-        self.counts.get(name).is_some_and(|baseline| count > baseline * RATIO_MAX)
+        self.counts.get(name).is_some_and(|baseline| exceeds(count, *baseline))
     }
+}
+
+/// Whether a count is more than this baseline allows.
+pub(crate) fn exceeds(count: f64, baseline: f64) -> bool {
+    count > baseline * RATIO_MAX
 }
 
 impl fmt::Display for Baseline {

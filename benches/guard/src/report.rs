@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::baseline::{Baseline, Counts, RATIO_MAX, RATIO_RENEWED};
+use crate::baseline::{Baseline, Counts, RATIO_MAX, RATIO_RENEWED, exceeds};
 use crate::origin::Origin;
 
 /// What came of a comparison.
@@ -46,7 +46,7 @@ impl Report {
     /// What must not be.
     fn faults(&self) -> impl Iterator<Item = String> {
         self.lines.iter().filter_map(|(name, baseline, count)| match (baseline, count) {
-            (Some(baseline), Some(count)) if *count > baseline * RATIO_MAX => Some(format!(
+            (Some(baseline), Some(count)) if exceeds(*count, *baseline) => Some(format!(
                 "{name} takes {count:.2} instructions, {:.3} times the {baseline:.2} of the \
                  baseline and more than {RATIO_MAX} times",
                 count / baseline

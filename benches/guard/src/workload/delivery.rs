@@ -1,6 +1,6 @@
 //! Giving out what gathered in a turn.
 
-use mercury::broker::Role;
+use mercury::broker::{Broker, MemberId, Role};
 use mercury::frame::sent_size;
 
 use super::Turn;
@@ -40,28 +40,14 @@ fn fan_out(subscribers: usize, messages: usize) -> Turn {
         join(&mut broker, Role::Subscriber, "t");
     }
     let publisher = join(&mut broker, Role::Publisher, "t");
-    Box::new(move || {
-        let mut everybody = Everybody::default();
-        for _ in 0..messages {
-            publish(&mut broker, publisher, &PAYLOAD);
-        }
-        flush(&mut broker, &mut everybody);
-        everybody.bytes / sent_size(PAYLOAD.len())
-    })
+    give_out(broker, vec![publisher; messages])
 }
 
 /// Every peer speaks in every turn, so that its own frame is cut out of what it gets.
 pub(super) fn bus() -> Turn {
     let mut broker = broker();
-    let peers: Vec<_> = (0..PEERS).map(|_| join(&mut broker, Role::Peer, "t")).collect();
-    Box::new(move || {
-        let mut everybody = Everybody::default();
-        for peer in &peers {
-            publish(&mut broker, *peer, &PAYLOAD);
-        }
-        flush(&mut broker, &mut everybody);
-        everybody.bytes / sent_size(PAYLOAD.len())
-    })
+    let peers = (0..PEERS).map(|_| join(&mut broker, Role::Peer, "t")).collect();
+    give_out(broker, peers)
 }
 
 /// Subscribers whose sockets are full: what they get waits in their outbounds, and leaves.
@@ -88,10 +74,15 @@ pub(super) fn jobs() -> Turn {
         join(&mut broker, Role::Puller, "t");
     }
     let pusher = join(&mut broker, Role::Pusher, "t");
+    give_out(broker, vec![pusher; JOBS])
+}
+
+/// In each turn, these say one message each, and all that gathered is given out.
+fn give_out(mut broker: Broker, senders: Vec<MemberId>) -> Turn {
     Box::new(move || {
         let mut everybody = Everybody::default();
-        for _ in 0..JOBS {
-            publish(&mut broker, pusher, &PAYLOAD);
+        for sender in &senders {
+            publish(&mut broker, *sender, &PAYLOAD);
         }
         flush(&mut broker, &mut everybody);
         everybody.bytes / sent_size(PAYLOAD.len())

@@ -2,7 +2,7 @@
 
 /// The beginning of an item whose end has not come.
 #[derive(Debug, Default)]
-pub(super) struct Carry {
+pub(crate) struct Carry {
     bytes: Vec<u8>,
 }
 

@@ -7,6 +7,7 @@ mod nats;
 
 use clap::ValueEnum;
 
+use self::carry::Carry;
 use crate::scenario::Pattern;
 
 /// A packet or a message beyond this is not of a load test, and would only fill our memory.
@@ -57,13 +58,13 @@ pub(crate) enum Said<'a> {
     Reply(&'static [u8]),
 }
 
-/// What one connection has heard so far.
+/// What one connection has heard so far: what of it has no end yet.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    /// NATS.
-    Nats(nats::Listener),
-    /// MQTT.
-    Mqtt(mqtt::Listener),
+    /// A line of NATS, or a message behind its line.
+    Nats(Carry),
+    /// A packet of MQTT.
+    Mqtt(Carry),
 }
 
 impl Dialect {
@@ -112,8 +113,8 @@ impl Dialect {
     pub(crate) fn listener(self) -> Option<Listener> {
         match self {
             Self::Mercury => None,
-            Self::Nats => Some(Listener::Nats(nats::Listener::default())),
-            Self::Mqtt => Some(Listener::Mqtt(mqtt::Listener::default())),
+            Self::Nats => Some(Listener::Nats(Carry::default())),
+            Self::Mqtt => Some(Listener::Mqtt(Carry::default())),
         }
     }
 }
@@ -126,8 +127,8 @@ impl Listener {
         each: &mut impl FnMut(Said<'_>),
     ) -> Result<(), String> {
         match self {
-            Self::Nats(listener) => listener.read(bytes, each),
-            Self::Mqtt(listener) => listener.read(bytes, each),
+            Self::Nats(carry) => carry.feed(bytes, |rest| nats::item(rest, each)),
+            Self::Mqtt(carry) => carry.feed(bytes, |rest| mqtt::item(rest, each)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! MQTT 3.1.1 without acknowledgements: packets with a length in front (OASIS, October 2014).
 
-use super::carry::Carry;
 use super::{Envelope, ITEM_BYTES_MAX, Part, Said};
 
 /// MQTT 3.14.
@@ -19,13 +18,6 @@ const PUBLISH: u8 = 0x30;
 const CONNACK: u8 = 0x20;
 const SUBACK: u8 = 0x90;
 const PINGRESP: u8 = 0xd0;
-
-/// What one connection has heard so far.
-#[derive(Debug, Default)]
-pub(crate) struct Listener {
-    /// A packet whose end has not come.
-    carry: Carry,
-}
 
 /// CONNECT, the SUBSCRIBE of a receiver, and a PINGREQ whose answer says that both were heard.
 pub(super) fn opening(part: Part<'_>) -> Vec<u8> {
@@ -46,20 +38,12 @@ pub(super) fn envelope(topic: &str, size: usize) -> Envelope {
     Envelope { head, tail: &[] }
 }
 
-impl Listener {
-    /// Calls `each` for everything that became complete with `bytes`.
-    pub(super) fn read(
-        &mut self,
-        bytes: &[u8],
-        each: &mut impl FnMut(Said<'_>),
-    ) -> Result<(), String> {
-        self.carry.feed(bytes, |rest| {
-            let Some((size, length)) = head(rest)? else { return Ok(None) };
-            let Some(packet) = rest.get(..size + length) else { return Ok(None) };
-            take(packet[0], &packet[size..], each)?;
-            Ok(Some(packet.len()))
-        })
-    }
+/// Takes one packet from the front.
+pub(super) fn item(bytes: &[u8], each: &mut impl FnMut(Said<'_>)) -> Result<Option<usize>, String> {
+    let Some((size, length)) = head(bytes)? else { return Ok(None) };
+    let Some(packet) = bytes.get(..size + length) else { return Ok(None) };
+    take(packet[0], &packet[size..], each)?;
+    Ok(Some(packet.len()))
 }
 
 /// The size of a packet's fixed head and of what follows it (MQTT 2.2.3), once they are there.

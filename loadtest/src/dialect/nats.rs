@@ -1,6 +1,5 @@
 //! NATS: lines of text, a message behind its line; <https://docs.nats.io/reference/nats-protocols>.
 
-use super::carry::Carry;
 use super::{Envelope, ITEM_BYTES_MAX, Part, Said};
 use crate::scenario::Pattern;
 
@@ -10,13 +9,6 @@ const END: &[u8] = b"\r\n";
 const LINE_BYTES_MAX: usize = 64 * 1024;
 /// All pullers of a topic are of this queue group.
 const QUEUE_GROUP: &str = "pullers";
-
-/// What one connection has heard so far.
-#[derive(Debug, Default)]
-pub(crate) struct Listener {
-    /// A line, or a message behind its line, whose end has not come.
-    carry: Carry,
-}
 
 /// CONNECT, the subscription of a receiver, and a PING whose PONG says that both were heard. A
 /// peer's own messages do not return to it, as on a bus.
@@ -41,19 +33,8 @@ pub(super) fn envelope(topic: &str, size: usize) -> Envelope {
     Envelope { head: format!("PUB {topic} {size}\r\n").into_bytes(), tail: END }
 }
 
-impl Listener {
-    /// Calls `each` for everything that became complete with `bytes`.
-    pub(super) fn read(
-        &mut self,
-        bytes: &[u8],
-        each: &mut impl FnMut(Said<'_>),
-    ) -> Result<(), String> {
-        self.carry.feed(bytes, |rest| item(rest, each))
-    }
-}
-
-/// One line, with its message if it has one.
-fn item(bytes: &[u8], each: &mut impl FnMut(Said<'_>)) -> Result<Option<usize>, String> {
+/// Takes one line from the front, with its message if it has one.
+pub(super) fn item(bytes: &[u8], each: &mut impl FnMut(Said<'_>)) -> Result<Option<usize>, String> {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         if bytes.len() > LINE_BYTES_MAX {
             return Err(format!("nats: a line of {} bytes has no end", bytes.len()));

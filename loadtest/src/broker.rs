@@ -78,11 +78,8 @@ impl Broker {
     pub(crate) fn start(args: &BrokerArgs, threads: usize) -> Result<Self, String> {
         let pin = args.pin.as_deref().and_then(|pin| Pin::parse(pin).ok());
         let sentence = |error| format!("CPUs for the broker and its client: {error}");
-        let placement = if args.no_placement {
-            None
-        } else {
-            Placement::find(threads, pin.as_ref()).map_err(sentence)?
-        };
+        let is_placed = !args.no_placement;
+        let placement = is_placed.then(|| Placement::find(threads, pin.as_ref())).flatten();
         let back = placement.as_ref().map(Placement::enter_broker).transpose().map_err(sentence)?;
         let mut process = Process::spawn(&args.flags())?;
         if let Some(placement) = &placement {

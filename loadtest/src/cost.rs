@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use mercury::config::Pin;
+
 use crate::cpu;
 
 /// A tick of `/proc/P/stat` in nanoseconds: `USER_HZ` is 100 on every machine that Linux gives a
@@ -183,7 +185,7 @@ impl Thread {
         let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
         let (ticks, start) = stat(&read("stat")?)?;
         let status = read("status")?;
-        let cpus = line(&status, "Cpus_allowed_list:").map(list).unwrap_or_default();
+        let cpus = line(&status, "Cpus_allowed_list:").and_then(list).unwrap_or_default();
         // Kernels without CONFIG_SCHED_INFO have no such file.
         let times = read("schedstat").and_then(|text| {
             let mut times = text.split(' ').map(str::parse);
@@ -261,13 +263,12 @@ fn number(status: &str, name: &str) -> Option<u64> {
     line(status, name)?.split(' ').next()?.parse().ok()
 }
 
-/// CPUs like `0-2,5`.
-fn list(text: &str) -> Vec<usize> {
-    let ranges = text.split(',').filter_map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    });
-    ranges.flatten().collect()
+/// CPUs as the kernel lists them, which is how `--pin` takes them.
+fn list(text: &str) -> Option<Vec<usize>> {
+    match Pin::parse(text) {
+        Ok(Pin::List(cpus)) => Some(cpus),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -290,7 +291,7 @@ mod tests {
         let line = "12 (a) b) (c) R 1 2 3 4 5 6 7 8 9 10 71 29 0 0 20 0 1 0 4242 99";
         assert_eq!(stat(line), Some((Ticks { user: 71, system: 29 }, 4242)));
         assert_eq!(stat("12 (a) R 1 2"), None);
-        assert_eq!(list("0-2,5"), [0, 1, 2, 5]);
+        assert_eq!(list("0-2,5"), Some(vec![0, 1, 2, 5]));
         assert_eq!(number("VmRSS:\t    1608 kB\n", "VmRSS:"), Some(1608));
         assert_eq!(Ticks { user: 1, system: 3 }.divide(1001), (251, 750));
         assert_eq!(Ticks::default().divide(7), (7, 0));

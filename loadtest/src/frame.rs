@@ -7,15 +7,6 @@ const FRAME_BYTES_MAX: usize = 64 << 20;
 /// RFC 6455 5.5: control frames carry at most this much.
 const CONTROL_BYTES_MAX: usize = 125;
 
-/// A server's frame with a payload of `size` bytes. RFC 6455 5.2.
-pub(crate) fn frame_bytes(size: usize) -> usize {
-    size + match size {
-        ..126 => 2,
-        126..65_536 => 4,
-        _ => 10,
-    }
-}
-
 /// What a server sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received<'a> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::load::Load;
-use crate::report::{Unit, shown};
+use crate::report::{Unit, float, shown};
 
 /// How often the line changes.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -82,8 +82,7 @@ impl Progress {
             Part::Rest => format!("{} s", since.as_secs()),
         };
         let deliveries = ledger.deliveries - self.deliveries;
-        #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 deliveries")]
-        let rate = shown(Unit::PerSecond, deliveries as f64 / elapsed.as_secs_f64());
+        let rate = shown(Unit::PerSecond, float(deliveries) / elapsed.as_secs_f64());
         let latency = if ledger.latency.is_empty() {
             String::new()
         } else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cpu;
+use crate::report::float;
 
 /// How often a sample is taken at first.
 pub(crate) const SAMPLE: Duration = Duration::from_millis(100);
@@ -197,11 +198,6 @@ fn mean(values: &[f64], lengths: &[f64]) -> f64 {
 /// No more digits than somebody can see: a thousand points of them go into a file.
 fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a plot shows fewer digits than a float keeps")]
-fn float(value: u64) -> f64 {
-    value as f64
 }
 
 #[cfg(test)]

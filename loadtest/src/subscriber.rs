@@ -9,13 +9,14 @@ use std::task::{Context, Poll, ready};
 
 use clap::ValueEnum;
 use fastwebsockets::OpCode;
+use mercury::frame::sent_size;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
 use crate::collector::Collector;
 use crate::connection::{Connection, Opened};
 use crate::dialect::{Listener, Said};
-use crate::frame::{FrameReader, Received, frame_bytes};
+use crate::frame::{FrameReader, Received};
 use crate::ledger::Ledger;
 use crate::load::Load;
 use crate::think::Think;
@@ -91,7 +92,7 @@ impl Subscriber {
             Ok(timer) => timer,
             Err(error) => return self.conclude(Some(format!("no timer for a puller: {error}"))),
         };
-        let most = frame_bytes(self.load.plan.size);
+        let most = sent_size(self.load.plan.size);
         let mut frames = FrameReader::default();
         self.take(&mut frames, behind);
         while self.end.is_none() {

@@ -20,7 +20,7 @@ pub(crate) use self::document::{Document, Invocation, is_standard_output};
 pub(crate) use self::grid::{Grid, GridLine};
 pub(crate) use self::machine::Machine;
 pub(crate) use self::page::{Page, Remark, Run};
-pub(crate) use self::row::{Row, Unit, shown};
+pub(crate) use self::row::{Row, Unit, float, shown};
 pub(crate) use self::summary::{Percentile, Summary};
 pub(crate) use self::table::table;
 use crate::bottleneck::{Bottleneck, Sides};
@@ -203,9 +203,4 @@ impl Report {
     fn seconds(&self) -> f64 {
         self.duration.as_secs_f64().max(1e-9)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "reports show fewer digits than a float keeps")]
-fn float(value: u64) -> f64 {
-    value as f64
 }

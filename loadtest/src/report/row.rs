@@ -1,5 +1,6 @@
 //! One figure of a report: its name, its unit, its value.
 
+use mercury::grouped::Grouped;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Integers up to here are exact as floats.
@@ -50,15 +51,13 @@ impl Row {
     }
 
     /// A number of things.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, which no load counts to")]
     pub(crate) fn count(group: &str, name: impl Into<String>, value: u64) -> Self {
-        Self::new(group, name, Unit::Count, value as f64)
+        Self::new(group, name, Unit::Count, float(value))
     }
 
     /// Bytes.
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, which is 8 PiB")]
     pub(crate) fn bytes(group: &str, name: impl Into<String>, value: u64) -> Self {
-        Self::new(group, name, Unit::Bytes, value as f64)
+        Self::new(group, name, Unit::Bytes, float(value))
     }
 
     /// The value as people read it, and the sign of its unit.
@@ -94,18 +93,22 @@ impl Unit {
     }
 }
 
+/// A whole number as figures are kept: exact up to 2^53, which no load counts to.
+#[expect(clippy::cast_precision_loss, reason = "reports show fewer digits than a float keeps")]
+pub(crate) fn float(value: u64) -> f64 {
+    value as f64
+}
+
 /// A decimal number with commas between its thousands.
 fn grouped(number: &str) -> String {
     let (whole, fraction) = number.split_at(number.find('.').unwrap_or(number.len()));
     let digits = whole.trim_start_matches('-');
-    let mut text = whole[..whole.len() - digits.len()].to_owned();
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+    let sign = &whole[..whole.len() - digits.len()];
+    match digits.parse() {
+        Ok(digits) => format!("{sign}{}{fraction}", Grouped(digits)),
+        // more than anybody reads
+        Err(_) => number.to_owned(),
     }
-    text + fraction
 }
 
 /// Whole numbers without a fraction, as people and `jq` like them.

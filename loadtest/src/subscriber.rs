@@ -97,7 +97,7 @@ impl Subscriber {
         self.take(&mut frames, behind);
         while self.end.is_none() {
             if let Err(error) = self.think(&timer).await {
-                self.conclude(Some(format!("a puller's timer failed: {error}")));
+                return self.conclude(Some(format!("a puller's timer failed: {error}")));
             }
             poll_fn(|context| self.poll(&mut frames, context, reader, most)).await;
         }

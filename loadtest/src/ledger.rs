@@ -62,7 +62,7 @@ impl Ledger {
             payload: Payload::new(plan.tag, plan.size),
             pattern: plan.pattern,
             binary: plan.binary,
-            answers: plan.server.answers,
+            answers: plan.answers,
             windows: (0..plan.publishers).map(window).collect(),
             received: vec![Sequence::default(); audience.pairs()],
             audience,
@@ -224,6 +224,8 @@ mod tests {
             binary: false,
             think: None,
             tag: 9,
+            pub_path: None,
+            answers: false,
             server: ServerArgs::default(),
             sources: Sources::default(),
         });

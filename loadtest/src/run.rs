@@ -52,7 +52,7 @@ fn load(
         return runtime.block_on(mixed::run(plan, quiet, url, pid));
     }
     if let Command::Hostile(args) = command {
-        let HostileArgs { floods, rounds, flood_rate, common } = args;
+        let HostileArgs { floods, rounds, flood_rate, common, .. } = args;
         let is_quiet = common.is_quiet();
         return runtime.block_on(hostile::run(plan, url, floods, *rounds, *flood_rate, is_quiet));
     }

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::audience::Audience;
 use crate::cli::{
-    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MixedArgs, PaceArgs, PushpullArgs,
-    RoundtripArgs, ServerArgs,
+    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MessageArgs, PaceArgs, PushpullArgs,
+    RoundtripArgs, ServerArgs, TimeArgs,
 };
 use crate::dialect::{Dialect, Part};
 use crate::payload::PUBLISHERS_MAX;
@@ -83,31 +83,42 @@ pub(crate) struct Plan {
     pub(crate) tag: u32,
     /// How long a puller works on a job; none if it reads the next at once.
     pub(crate) think: Option<Think>,
+    /// Path of who sends, if not mercury's or the dialect's.
+    pub(crate) pub_path: Option<String>,
+    /// Who sends is answered.
+    pub(crate) answers: bool,
     /// How the server is spoken to.
     pub(crate) server: ServerArgs,
     /// Where our ends of the connections are.
     pub(crate) sources: Sources,
 }
 
+/// What the scenarios have in common that send messages for a time.
+type Options<'a> = (&'a MessageArgs, &'a TimeArgs, &'a CommonArgs);
+
 impl Plan {
     /// The load of a subcommand, or what is wrong with its numbers. For mixed, the saturated one.
     pub(crate) fn new(command: &Command) -> Result<Self, String> {
         let mut plan = match command {
             Command::Fanout(args) => Self::fanout(args)?,
-            Command::Bus(BusArgs { peers, senders, pace, common }) => {
-                Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, common)
+            Command::Bus(args) => {
+                let BusArgs { peers, senders, pace, .. } = args;
+                let options = (&args.message, &args.time, &args.common);
+                Self::paced("bus", Pattern::Bus, (*peers, *senders), pace, options)
             }
             Command::Pushpull(args) => Self::pushpull(args),
             Command::Roundtrip(args) => Self::roundtrip(args),
-            Command::Mixed(MixedArgs { subscribers, window, common, .. }) => {
-                let pace = Pace::Window(*window);
-                Self::timed("saturated", Pattern::PubSub, (*subscribers, 1), pace, common)
+            Command::Mixed(args) => {
+                let pace = Pace::Window(args.window);
+                let options = (&args.message, &args.time, &args.common);
+                Self::timed("saturated", Pattern::PubSub, (args.subscribers, 1), pace, options)
             }
-            Command::Hostile(HostileArgs { common, .. }) => {
+            Command::Hostile(HostileArgs { message, time, common, .. }) => {
                 if common.server.dialect != Dialect::Mercury {
                     return Err("the hostile only speak mercury".to_owned());
                 }
-                Self::timed("innocent", Pattern::PubSub, (1, 1), Pace::Window(1), common)
+                let options = (message, time, common);
+                Self::timed("innocent", Pattern::PubSub, (1, 1), Pace::Window(1), options)
             }
         };
         plan.check()?;
@@ -117,8 +128,10 @@ impl Plan {
 
     /// The load beside the saturated one of mixed; none for the others.
     pub(crate) fn quiet(command: &Command) -> Option<Self> {
-        let Command::Mixed(MixedArgs { quiet_rate, common, .. }) = command else { return None };
-        Some(Self::timed("quiet", Pattern::PubSub, (1, 1), Pace::Rate(*quiet_rate), common))
+        let Command::Mixed(args) = command else { return None };
+        let pace = Pace::Rate(args.quiet_rate);
+        let options = (&args.message, &args.time, &args.common);
+        Some(Self::timed("quiet", Pattern::PubSub, (1, 1), pace, options))
     }
 
     /// The target of connection `number`: receivers first, then publishers with a socket of
@@ -132,7 +145,8 @@ impl Plan {
             (Pattern::PushPull, true) => "pull",
             (Pattern::PushPull, false) => "push",
         };
-        self.server.path(route, receives, &self.topic(number))
+        let template = if receives { &self.server.sub_path } else { &self.pub_path };
+        self.server.path(template.as_deref(), route, &self.topic(number))
     }
 
     /// The topic of connection `number`.
@@ -194,7 +208,7 @@ impl Plan {
     }
 
     fn fanout(args: &FanoutArgs) -> Result<Self, String> {
-        let FanoutArgs { subscribers, depth, branching, pace, common, .. } = args;
+        let FanoutArgs { subscribers, depth, branching, pace, .. } = args;
         let (depth, branching) = (usize::from(*depth), *branching as usize);
         let tree = Tree::new(pace.topics as usize, depth, branching, &args.subscribers_at)?;
         let publishers = match args.publishers {
@@ -203,23 +217,26 @@ impl Plan {
             None => one_for_each_leaf(&tree)?,
         };
         let sockets = (*subscribers, publishers);
-        let mut plan = Self::paced("fanout", Pattern::PubSub, sockets, pace, common);
+        let options = (&args.message, &args.time, &args.common);
+        let mut plan = Self::paced("fanout", Pattern::PubSub, sockets, pace, options);
         plan.tree = tree;
         Ok(plan)
     }
 
     fn pushpull(args: &PushpullArgs) -> Self {
-        let PushpullArgs { pushers, pullers, pace, common, .. } = args;
-        let plan = Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, common);
+        let PushpullArgs { pushers, pullers, pace, .. } = args;
+        let options = (&args.message, &args.time, &args.common);
+        let plan = Self::paced("pushpull", Pattern::PushPull, (*pullers, *pushers), pace, options);
         let think = args.think_time.map(|mean| Think { mean, spread: args.think });
         Self { think, ..plan }
     }
 
     fn roundtrip(args: &RoundtripArgs) -> Self {
-        let RoundtripArgs { pattern, pairs, common, .. } = args;
+        let RoundtripArgs { pattern, pairs, .. } = args;
         let receivers = if *pattern == Pattern::Bus { 2 * pairs } else { *pairs };
         let pace = Pace::Window(1);
-        let mut plan = Self::timed("roundtrip", *pattern, (receivers, *pairs), pace, common);
+        let options = (&args.message, &args.time, &args.common);
+        let mut plan = Self::timed("roundtrip", *pattern, (receivers, *pairs), pace, options);
         plan.tree = Tree::flat(*pairs as usize);
         plan.extent = args.messages.map_or(plan.extent, Extent::Messages);
         plan
@@ -230,10 +247,10 @@ impl Plan {
         pattern: Pattern,
         sockets: (u32, u32),
         args: &PaceArgs,
-        common: &CommonArgs,
+        options: Options<'_>,
     ) -> Self {
         let pace = args.rate.map_or(Pace::Window(args.window), Pace::Rate);
-        let mut plan = Self::timed(name, pattern, sockets, pace, common);
+        let mut plan = Self::timed(name, pattern, sockets, pace, options);
         plan.tree = Tree::flat(args.topics as usize);
         if let Some(messages) = args.messages {
             plan.extent = Extent::Messages(messages);
@@ -246,7 +263,7 @@ impl Plan {
         pattern: Pattern,
         (receivers, publishers): (u32, u32),
         pace: Pace,
-        common: &CommonArgs,
+        (message, time, common): Options<'_>,
     ) -> Self {
         Self {
             name,
@@ -255,9 +272,11 @@ impl Plan {
             publishers: publishers as usize,
             tree: Tree::flat(1),
             pace,
-            extent: Extent::Time { warm_up: common.warm_up, measured: common.seconds },
-            size: common.size,
-            binary: common.binary,
+            extent: Extent::Time { warm_up: time.warm_up, measured: time.seconds },
+            size: message.size,
+            binary: message.binary,
+            pub_path: message.pub_path.clone(),
+            answers: message.answers,
             // The standard library's hash keys are random, and 24 bits of them do.
             tag: u32::try_from(RandomState::new().hash_one(name) >> 40).expect("24 bits fit"),
             think: None,

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::CommonArgs;
 use super::value::{count, rate};
+use super::{CommonArgs, MessageArgs, TimeArgs};
 use crate::hostile::Flood;
 
 /// An innocent pair beside one who floods its shard: start the broker with --shards 1
@@ -19,6 +19,12 @@ pub(crate) struct HostileArgs {
     /// Bytes a second of the flooder; as many as it can when left out
     #[arg(long, value_parser = rate)]
     pub(crate) flood_rate: Option<f64>,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -2,23 +2,23 @@
 
 mod broker;
 mod hostility;
+mod message;
 mod server;
 mod traffic;
 mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::broker::BrokerArgs;
 pub(crate) use self::hostility::HostileArgs;
+pub(crate) use self::message::{MessageArgs, TimeArgs};
 pub(crate) use self::server::ServerArgs;
 pub(crate) use self::traffic::{
     BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs, RoundtripArgs,
 };
-use self::value::{seconds, size};
 use crate::report::{Invocation, is_standard_output};
 use crate::source::SOURCES_MAX;
 
@@ -111,21 +111,9 @@ pub(crate) struct CommonArgs {
     /// Which broker.
     #[command(flatten)]
     pub(crate) broker: BrokerArgs,
-    /// Bytes of a message
-    #[arg(long, default_value_t = 128, value_parser = size)]
-    pub(crate) size: usize,
     /// Connect from 127.0.0.1 to 127.0.0.N in turn; by itself when one has too few ports
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=SOURCES_MAX))]
     pub(crate) source_addresses: Option<u8>,
-    /// Binary frames instead of text
-    #[arg(long)]
-    pub(crate) binary: bool,
-    /// Seconds to measure
-    #[arg(long, default_value = "5", value_parser = seconds)]
-    pub(crate) seconds: Duration,
-    /// Seconds of load before that
-    #[arg(long, default_value = "1", value_parser = seconds)]
-    pub(crate) warm_up: Duration,
     /// Writes what came out as one JSON document; - is standard output, instead of the table
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::CommonArgs;
 use super::value::{count, depth, duration, rate};
+use super::{CommonArgs, MessageArgs, TimeArgs};
 use crate::payload::{MESSAGES_MAX, PUBLISHERS_MAX};
 use crate::scenario::Pattern;
 use crate::think::Spread;
@@ -36,6 +36,12 @@ pub(crate) struct FanoutArgs {
     /// How fast and how long.
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -53,6 +59,12 @@ pub(crate) struct BusArgs {
     /// How fast and how long.
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -76,6 +88,12 @@ pub(crate) struct PushpullArgs {
     /// How fast and how long.
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -94,6 +112,12 @@ pub(crate) struct RoundtripArgs {
     #[arg(long, conflicts_with_all = ["seconds", "warm_up"])]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=MESSAGES_MAX))]
     pub(crate) messages: Option<u64>,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -111,6 +135,12 @@ pub(crate) struct MixedArgs {
     /// Messages a second on the quiet topic
     #[arg(long, default_value_t = 200.0, value_parser = rate)]
     pub(crate) quiet_rate: f64,
+    /// What is sent.
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    /// For how long.
+    #[command(flatten)]
+    pub(crate) time: TimeArgs,
     /// What every scenario has.
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -37,7 +37,7 @@ impl<R: AsyncRead + Unpin> Collector<R> {
             OpCode::Binary => each(Received::Message { binary: true, payload }),
             OpCode::Ping => each(Received::Ping(payload)),
             OpCode::Close => each(Received::Close(payload)),
-            OpCode::Pong => {}
+            OpCode::Pong => each(Received::Pong(payload)),
             OpCode::Continuation => unreachable!("fragments come as the message they are of"),
         }
         Ok(())
@@ -161,6 +161,7 @@ mod tests {
             Received::Message { binary: true, payload } => ("binary".to_owned(), payload.to_vec()),
             Received::Message { binary: false, payload } => ("text".to_owned(), payload.to_vec()),
             Received::Ping(payload) => ("ping".to_owned(), payload.to_vec()),
+            Received::Pong(payload) => ("pong".to_owned(), payload.to_vec()),
             Received::Close(payload) => ("close".to_owned(), payload.to_vec()),
         }
     }

@@ -2,17 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::Future;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use fastwebsockets::{Frame, OpCode, Payload, WebSocketError, handshake};
+use fastwebsockets::{Frame, OpCode, Payload};
 use http_body_util::Empty;
+use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, UPGRADE};
-use hyper::{Request, Uri};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -50,10 +50,25 @@ pub(crate) struct Connection {
     pending: RefCell<BytesMut>,
     /// A task waits for the socket to take more.
     draining: Cell<bool>,
+    /// We said goodbye.
+    closing: Cell<bool>,
 }
 
-/// Runs the handshake's HTTP on this thread.
-struct LocalExecutor;
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The server said no.
+    Status {
+        /// What was asked for.
+        path: String,
+        /// Its answer.
+        status: u16,
+        /// Seconds after which to try again, if it said so (RFC 9110 10.2.3).
+        retry_after: Option<u64>,
+    },
+    /// No answer, or none that makes sense: a sentence.
+    Broken(String),
+}
 
 impl Target {
     /// `http://host[:port]`; `ws` means the same.
@@ -83,15 +98,15 @@ impl fmt::Display for Target {
 }
 
 impl Connection {
-    /// Connects and shakes hands; the error is a sentence.
+    /// Connects and shakes hands.
     pub(crate) async fn open(
         target: &Target,
         route: Route,
         path: &str,
         subprotocol: Option<&'static str>,
-    ) -> Result<Opened, String> {
+    ) -> Result<Opened, Refusal> {
         let stream = route.connect().await?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(Refusal::broken)?;
         let mut request = Request::get(path)
             .header(HOST, &target.authority)
             .header(UPGRADE, "websocket")
@@ -101,26 +116,18 @@ impl Connection {
         if let Some(name) = subprotocol {
             request = request.header("Sec-WebSocket-Protocol", name);
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-        let (socket, response) = handshake::client(&LocalExecutor, request, stream).await.map_err(
-            |error| match error {
-                WebSocketError::InvalidStatusCode(status) => {
-                    format!("refused {path} with status {status}")
-                }
-                error => format!("no handshake: {error}"),
-            },
-        )?;
-        if response.headers().get("Sec-WebSocket-Accept").is_none_or(|accept| accept != ACCEPT) {
-            return Err("no handshake: wrong Sec-WebSocket-Accept".to_owned());
-        }
-        let parts = socket
-            .into_inner()
-            .into_inner()
-            .downcast::<TokioIo<TcpStream>>()
-            .expect("it is the stream we passed in");
+        let request = request.body(Empty::<Bytes>::new()).map_err(Refusal::broken)?;
+        let (mut sender, exchange) = http1::handshake(TokioIo::new(stream)).await?;
+        // Its error, if there is one, is also that of the request.
+        tokio::task::spawn_local(exchange.with_upgrades());
+        let mut response = sender.send_request(request).await?;
+        check(path, &response)?;
+        let socket = hyper::upgrade::on(&mut response).await?;
+        let parts = socket.downcast::<TokioIo<TcpStream>>().expect("it is the stream we passed in");
         let (reader, writer) = parts.io.into_inner().into_split();
         let (pending, draining) = (RefCell::default(), Cell::new(false));
-        let connection = Rc::new(Self { writer, pending, draining });
+        let closing = Cell::new(false);
+        let connection = Rc::new(Self { writer, pending, draining, closing });
         Ok(Opened { connection, reader, behind: parts.read_buf })
     }
 
@@ -133,6 +140,21 @@ impl Connection {
         let mut pending = self.pending.borrow_mut();
         pending.extend_from_slice(&head[..size]);
         pending.extend_from_slice(&frame.payload);
+    }
+
+    /// Says goodbye: `farewell`, if there is one, and a Close.
+    pub(crate) fn close(self: &Rc<Self>, farewell: &[u8]) {
+        self.closing.set(true);
+        if !farewell.is_empty() {
+            self.append(OpCode::Binary, &mut farewell.to_vec());
+        }
+        self.append(OpCode::Close, &mut 1000_u16.to_be_bytes());
+        self.flush();
+    }
+
+    /// We said goodbye, so an end is no fault.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
     }
 
     /// Bytes that are not written yet.
@@ -192,18 +214,83 @@ impl Connection {
     }
 }
 
-impl<F> hyper::rt::Executor<F> for LocalExecutor
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+/// Sees that an answer is the right one (RFC 6455 4.1).
+fn check<B>(path: &str, response: &Response<B>) -> Result<(), Refusal> {
+    let says = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Refusal::Status {
+            path: path.to_owned(),
+            status: response.status().as_u16(),
+            retry_after: says("Retry-After").and_then(|seconds| seconds.trim().parse().ok()),
+        });
+    }
+    let is_upgrade = |name, word| says(name).is_some_and(|said| said.eq_ignore_ascii_case(word));
+    if !is_upgrade("Upgrade", "websocket") || !is_upgrade("Connection", "upgrade") {
+        return Err(Refusal::Broken("no handshake: wrong Upgrade or Connection".to_owned()));
+    }
+    if says("Sec-WebSocket-Accept") != Some(ACCEPT) {
+        return Err(Refusal::Broken("no handshake: wrong Sec-WebSocket-Accept".to_owned()));
+    }
+    Ok(())
+}
+
+impl Refusal {
+    /// What broke, in words.
+    fn broken(error: impl fmt::Display) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status { path, status, .. } => {
+                write!(formatter, "refused {path} with status {status}")
+            }
+            Self::Broken(sentence) => formatter.write_str(sentence),
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self::Broken(sentence)
+    }
+}
+
+impl From<hyper::Error> for Refusal {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(format!("no handshake: {error}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers() {
+        let answer = |status: u16, headers: &[(&str, &str)]| {
+            let mut answer = Response::builder().status(status);
+            for (name, value) in headers {
+                answer = answer.header(*name, *value);
+            }
+            check("/sub/t", &answer.body(()).unwrap())
+        };
+        let upgrade = [("Upgrade", "WebSocket"), ("Connection", "Upgrade")];
+        let accept = ("Sec-WebSocket-Accept", ACCEPT);
+        assert_eq!(answer(101, &[upgrade[0], upgrade[1], accept]), Ok(()));
+        assert!(matches!(answer(101, &[upgrade[0], accept]), Err(Refusal::Broken(_))));
+        assert!(matches!(answer(101, &upgrade), Err(Refusal::Broken(_))));
+        let refused = |retry_after| {
+            let path = "/sub/t".to_owned();
+            Err(Refusal::Status { path, status: 503, retry_after })
+        };
+        assert_eq!(answer(503, &[("Retry-After", "2")]), refused(Some(2)));
+        assert_eq!(answer(503, &[("Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT")]), refused(None));
+        let sentence = answer(503, &[]).unwrap_err().to_string();
+        assert_eq!(sentence, "refused /sub/t with status 503");
+    }
 
     #[test]
     fn targets() {

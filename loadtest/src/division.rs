@@ -8,6 +8,9 @@ const TAGS: u32 = 1 << 24;
 
 /// The part of each thread, or what is wrong with the number of threads.
 pub(crate) fn divide(plan: &Plan, threads: usize) -> Result<Vec<Plan>, String> {
+    if threads == 1 {
+        return Ok(vec![plan.clone()]);
+    }
     let (topics, publishers) = (plan.tree.roots(), plan.publishers);
     for (count, what) in [(topics, "topics"), (publishers, "publishers")] {
         if threads > count {

@@ -19,6 +19,8 @@ pub(crate) enum Received<'a> {
     },
     /// To be answered with a pong of the same bytes.
     Ping(&'a [u8]),
+    /// The answer to a ping of ours, or to none.
+    Pong(&'a [u8]),
     /// Code and reason, if any.
     Close(&'a [u8]),
 }
@@ -124,7 +126,7 @@ impl FrameReader {
                 }
             }
             OpCode::Ping => each(Received::Ping(payload)),
-            OpCode::Pong => {}
+            OpCode::Pong => each(Received::Pong(payload)),
             OpCode::Close => each(Received::Close(payload)),
         }
         Ok(())
@@ -197,6 +199,7 @@ mod tests {
                         format!("{binary} {}", String::from_utf8_lossy(payload))
                     }
                     Received::Ping(payload) => format!("ping {}", payload.len()),
+                    Received::Pong(payload) => format!("pong {}", payload.len()),
                     Received::Close(payload) => format!("close {}", payload.len()),
                 });
             })?;
@@ -227,7 +230,7 @@ mod tests {
         let whole = read(&[&bytes]).unwrap();
         let expected = ["false one", "true ", &format!("false {}", "x".repeat(300))];
         assert_eq!(whole[..3], expected);
-        assert_eq!(whole[3..], ["ping 2", "true fragments", "close 2"]);
+        assert_eq!(whole[3..], ["ping 2", "pong 0", "true fragments", "close 2"]);
         for at in 0..=bytes.len() {
             assert_eq!(read(&[&bytes[..at], &bytes[at..]]).unwrap(), whole, "split at {at}");
         }

@@ -171,7 +171,8 @@ async fn attack(
         stream.set_zero_linger().map_err(|error| error.to_string())?;
         return Ok(());
     }
-    let opened = Connection::open(target, address.into(), path, None).await?;
+    let opened = Connection::open(target, address.into(), path, None).await;
+    let opened = opened.map_err(|refusal| refusal.to_string())?;
     let mut reader = opened.reader;
     let connection = opened.connection;
     let reading = async {

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use crate::audience::Audience;
 use crate::faults::Faults;
 use crate::payload::{Head, Payload, Unreadable};
+use crate::pings::Pings;
 use crate::scenario::{Pace, Pattern, Plan};
 use crate::sequence::{Arrival, Sequence};
 use crate::window::Window;
@@ -48,6 +49,8 @@ pub(crate) struct Ledger {
     pub(crate) measured: Range<u64>,
     /// Latencies of first deliveries in ns.
     pub(crate) latency: Histogram<u64>,
+    /// Pings in both directions.
+    pub(crate) pings: Pings,
     /// What went wrong.
     pub(crate) faults: Faults,
 }
@@ -75,6 +78,7 @@ impl Ledger {
             last_arrival: 0,
             measured: u64::MAX..u64::MAX,
             latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound"),
+            pings: Pings::new(plan.receivers),
             faults: Faults::default(),
         }
     }

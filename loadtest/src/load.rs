@@ -6,18 +6,15 @@ use std::time::{Duration, Instant};
 
 use fastwebsockets::OpCode;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::arrivals::{Arrivals, HANDSHAKE_WAIT_MAX};
 use crate::connection::{Connection, Opened, Target};
 use crate::ledger::Ledger;
 use crate::scenario::Plan;
 use crate::{publisher, subscriber};
 
-/// Handshakes at once: enough to be quick, too few to overflow a listen queue.
-const HANDSHAKES_MAX: usize = 64;
-/// A server that answered no handshake for this long answers none.
-const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A Close that is not answered by now will not be.
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// One read: what a server batches for a subscriber fits.
@@ -37,8 +34,8 @@ pub(crate) struct Load {
     pub(crate) news: Notify,
     /// When the clock began.
     origin: Instant,
-    /// The sending halves, by number.
-    connections: Vec<Rc<Connection>>,
+    /// The sending half of each that is or was open, by number.
+    connections: RefCell<Vec<Option<Rc<Connection>>>>,
     /// Connections that have not ended.
     open: Cell<usize>,
     /// Connections whose opening the server has not answered yet.
@@ -54,29 +51,46 @@ pub(crate) struct Load {
 impl Load {
     /// Opens every connection of `plan` and begins to read; the error is a sentence.
     pub(crate) async fn connect(plan: Plan, target: &Target) -> Result<Rc<Self>, String> {
-        let opened = open_all(&plan, target).await.map_err(|error| format!("{target}: {error}"))?;
-        let load = Rc::new(Self {
+        let load = Self::new(plan);
+        let connected = async {
+            let mut arrivals = Arrivals::new(&load.plan, target).await?;
+            arrivals.invite(0..load.plan.connections(), None);
+            while let Some(arrival) = arrivals.next(&load.plan).await {
+                let opened = arrival.outcome.map_err(|refusal| refusal.to_string())?;
+                load.admit(arrival.number, opened);
+            }
+            load.all_heard().await
+        };
+        connected.await.map_err(|error| format!("{target}: {error}"))?;
+        tokio::task::spawn_local(publisher::publish(Rc::clone(&load)));
+        Ok(load)
+    }
+
+    /// A load without connections.
+    pub(crate) fn new(plan: Plan) -> Rc<Self> {
+        Rc::new(Self {
             ledger: RefCell::new(Ledger::new(&plan)),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             due: Notify::new(),
             news: Notify::new(),
             origin: Instant::now(),
-            connections: opened.iter().map(|opened| Rc::clone(&opened.connection)).collect(),
-            open: Cell::new(opened.len()),
+            connections: RefCell::new(vec![None; plan.connections()]),
+            open: Cell::new(0),
             unheard: Cell::new(0),
             farewell: Notify::new(),
             closing: Cell::new(false),
             broken: Cell::new(false),
             plan,
-        });
-        for (number, opened) in opened.into_iter().enumerate() {
-            load.greet(&opened.connection, number);
-            let receiver = Some(number).filter(|number| *number < load.plan.receivers);
-            tokio::task::spawn_local(subscriber::receive(Rc::clone(&load), opened, receiver));
-        }
-        load.all_heard().await.map_err(|error| format!("{target}: {error}"))?;
-        tokio::task::spawn_local(publisher::publish(Rc::clone(&load)));
-        Ok(load)
+        })
+    }
+
+    /// Takes in connection `number`: it is read from now on, in a task that ends with it.
+    pub(crate) fn admit(self: &Rc<Self>, number: usize, opened: Opened) -> JoinHandle<()> {
+        self.open.update(|open| open + 1);
+        self.greet(&opened.connection, number);
+        self.connections.borrow_mut()[number] = Some(Rc::clone(&opened.connection));
+        let receiver = Some(number).filter(|number| *number < self.plan.receivers);
+        tokio::task::spawn_local(subscriber::receive(Rc::clone(self), opened, receiver))
     }
 
     /// Says what the server must hear before it takes `connection` for a member of its topic.
@@ -90,7 +104,7 @@ impl Load {
     }
 
     /// Waits until the server has answered every opening; the error is a sentence.
-    async fn all_heard(&self) -> Result<(), String> {
+    pub(crate) async fn all_heard(&self) -> Result<(), String> {
         let heard = async {
             while self.unheard.get() > 0 && !self.is_broken() {
                 self.news.notified().await;
@@ -111,8 +125,18 @@ impl Load {
     }
 
     /// The connection that `publisher` sends on.
-    pub(crate) fn sender(&self, publisher: usize) -> &Rc<Connection> {
-        &self.connections[self.plan.connection_of(publisher)]
+    pub(crate) fn sender(&self, publisher: usize) -> Rc<Connection> {
+        self.connection(self.plan.connection_of(publisher)).expect("publishers never leave")
+    }
+
+    /// Connection `number`, if it was ever open.
+    pub(crate) fn connection(&self, number: usize) -> Option<Rc<Connection>> {
+        self.connections.borrow()[number].clone()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.get()
     }
 
     /// We said goodbye, so an end is no fault.
@@ -155,9 +179,9 @@ impl Load {
     }
 
     /// A connection ended, because of `reason`.
-    pub(crate) fn ended(&self, reason: &str) {
-        self.open.set(self.open.get() - 1);
-        if !self.closing.get() {
+    pub(crate) fn ended(&self, connection: &Connection, reason: &str) {
+        self.open.update(|open| open - 1);
+        if !connection.is_closing() {
             self.failed(format!("a connection was lost: {reason}"));
         }
         self.news.notify_one();
@@ -178,12 +202,8 @@ impl Load {
         self.closing.set(true);
         self.farewell.notify_waiters();
         let farewell = self.plan.server.dialect.farewell();
-        for connection in &self.connections {
-            if !farewell.is_empty() {
-                connection.append(OpCode::Binary, &mut farewell.to_vec());
-            }
-            connection.append(OpCode::Close, &mut 1000_u16.to_be_bytes());
-            connection.flush();
+        for connection in self.connections.borrow().iter().flatten() {
+            connection.close(farewell);
         }
         let all_ended = async {
             while self.open.get() > 0 {
@@ -197,30 +217,4 @@ impl Load {
             ledger.faults.tell(|| format!("{open} connections did not end after our Close"));
         }
     }
-}
-
-/// Every connection of `plan`, in its order.
-async fn open_all(plan: &Plan, target: &Target) -> Result<Vec<Opened>, String> {
-    let address = target.resolve().await.map_err(|error| error.to_string())?;
-    let mut routes = plan.sources.routes(address)?;
-    let mut handshakes = JoinSet::new();
-    let mut opened: Vec<Option<Opened>> = (0..plan.connections()).map(|_| None).collect();
-    let mut number = 0;
-    loop {
-        while number < opened.len() && handshakes.len() < HANDSHAKES_MAX {
-            let (target, path) = (target.clone(), plan.path(number));
-            let route = routes.next().expect("routes go on for ever");
-            let subprotocol = plan.server.dialect.subprotocol();
-            handshakes.spawn_local(async move {
-                let handshake = Connection::open(&target, route, &path, subprotocol);
-                (number, timeout(HANDSHAKE_WAIT_MAX, handshake).await)
-            });
-            number += 1;
-        }
-        let Some(handshake) = handshakes.join_next().await else { break };
-        let (number, outcome) = handshake.map_err(|error| error.to_string())?;
-        let outcome = outcome.map_err(|_| "no answer to a handshake within 10 s".to_owned())?;
-        opened[number] = Some(outcome?);
-    }
-    Ok(opened.into_iter().flatten().collect())
 }

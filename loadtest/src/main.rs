@@ -1,5 +1,6 @@
 //! Drives a mercury broker and reports what it delivers, how fast and how reliably.
 
+mod arrivals;
 mod audience;
 mod bottleneck;
 mod broker;
@@ -15,11 +16,15 @@ mod division;
 mod faults;
 mod frame;
 mod hostile;
+mod idle;
+mod interrupt;
 mod ledger;
 mod load;
 mod measurement;
+mod memory;
 mod mixed;
 mod payload;
+mod pings;
 mod placement;
 mod progress;
 mod publisher;

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cost;
+use crate::interrupt::Interrupt;
 use crate::load::Load;
 use crate::progress::{Part, Progress};
-use crate::report::Report;
+use crate::report::{Event, Report};
 use crate::scenario::Extent;
 use crate::series::{SAMPLE, Sampler, Series};
 use crate::think::Think;
@@ -47,8 +47,7 @@ enum Outcome {
 /// Drives `load` to its end and says what happened.
 pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool) -> Report {
     let mut progress = Progress::new(progress);
-    // One for all parts: what comes between two of them is not lost.
-    let mut interrupts = signal(SignalKind::interrupt()).ok();
+    let mut interrupt = Interrupt::listen();
     load.start();
     let (warm_up, measured) = match load.plan.extent {
         Extent::Messages(messages) => (None, Part::Messages(messages)),
@@ -56,14 +55,14 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
     };
     let mut outcome = Outcome::Elapsed;
     if let Some(warm_up) = warm_up {
-        outcome = wait(load, Part::WarmUp(warm_up), &mut progress, &mut interrupts, None).await;
+        outcome = wait(load, Part::WarmUp(warm_up), &mut progress, &mut interrupt, None).await;
     }
     let mut sampler = Sampler::new(server, load.now(), load.ledger.borrow().deliveries);
     let before = Snapshot::take(load, server);
     let from = if warm_up.is_none() { 0 } else { before.at };
     load.ledger.borrow_mut().measured = from..u64::MAX;
     if outcome == Outcome::Elapsed {
-        outcome = wait(load, measured, &mut progress, &mut interrupts, Some(&mut sampler)).await;
+        outcome = wait(load, measured, &mut progress, &mut interrupt, Some(&mut sampler)).await;
     }
     let after = Snapshot::take(load, server);
     {
@@ -72,7 +71,7 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
         ledger.stop();
     }
     if outcome != Outcome::Over && !load.is_finished() {
-        wait(load, Part::Rest, &mut progress, &mut interrupts, None).await;
+        wait(load, Part::Rest, &mut progress, &mut interrupt, None).await;
     }
     progress.end();
     load.close().await;
@@ -85,13 +84,13 @@ async fn wait(
     load: &Load,
     part: Part,
     progress: &mut Progress,
-    interrupts: &mut Option<Signal>,
+    interrupt: &mut Interrupt,
     mut sampler: Option<&mut Sampler>,
 ) -> Outcome {
     let start = Instant::now();
     let end = match part {
-        Part::WarmUp(time) | Part::Measured(time) => Some(start + time),
-        Part::Messages(_) | Part::Rest => None,
+        Part::WarmUp(time) | Part::Measured(time) | Part::Holding(time) => Some(start + time),
+        Part::Messages(_) | Part::Rest | Part::Connecting(_) => None,
     };
     let mut look = interval(SAMPLE);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,7 +104,7 @@ async fn wait(
         }
         tokio::select! {
             () = load.news.notified() => {}
-            () = interrupted(interrupts) => return Outcome::Interrupted,
+            () = interrupt.heard() => return Outcome::Interrupted,
             () = elapsed(end) => return Outcome::Elapsed,
             _ = look.tick() => {
                 if let Some(sampler) = &mut sampler {
@@ -114,17 +113,6 @@ async fn wait(
                 progress.show(part, start.elapsed(), load);
             }
         }
-    }
-}
-
-/// Ctrl-C; without a way to hear it, it never comes.
-async fn interrupted(interrupts: &mut Option<Signal>) {
-    let heard = match interrupts {
-        Some(interrupts) => interrupts.recv().await,
-        None => None,
-    };
-    if heard.is_none() {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -155,6 +143,7 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
     let duration = Duration::from_nanos(after.at - before.at);
     Report {
         name: load.plan.name,
+        event: Event::Delivery,
         connections: load.plan.connections(),
         size: load.plan.size,
         messages: after.published - before.published,

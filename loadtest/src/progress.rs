@@ -18,8 +18,8 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     /// The last change, in ns of the load's clock.
     at: u64,
-    /// Deliveries until then.
-    deliveries: u64,
+    /// What had happened until then: deliveries, connections or pings.
+    count: u64,
 }
 
 /// What the line is about.
@@ -33,6 +33,10 @@ pub(crate) enum Part {
     Messages(u64),
     /// What is under way still comes.
     Rest,
+    /// So many connect.
+    Connecting(u64),
+    /// All are held, for so long.
+    Holding(Duration),
 }
 
 impl Progress {
@@ -43,22 +47,17 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(1), target);
         let style = ProgressStyle::with_template(LINE).expect("the template is sound");
         bar.set_style(style.progress_chars("━╸─"));
-        Self { bar, at: 0, deliveries: 0 }
+        Self { bar, at: 0, count: 0 }
     }
 
     /// Another part begins.
     pub(crate) fn begin(&mut self, part: Part, load: &Load) {
-        let (name, length) = match part {
-            Part::WarmUp(time) => ("warming up", millis(time)),
-            Part::Measured(time) => ("measuring", millis(time)),
-            Part::Messages(messages) => ("sending", messages),
-            Part::Rest => ("waiting", 1),
-        };
+        let (name, length) = name_and_length(part);
         self.bar.set_prefix(name);
         self.bar.set_message("");
         self.bar.set_length(length);
         self.bar.set_position(0);
-        (self.at, self.deliveries) = (load.now(), load.ledger.borrow().deliveries);
+        (self.at, self.count) = (load.now(), count(part, load));
     }
 
     /// Shows what the books say, if it is time to; `since` is how long the part is on.
@@ -68,36 +67,69 @@ impl Progress {
         if elapsed < REFRESH || self.bar.is_hidden() {
             return;
         }
-        let ledger = load.ledger.borrow();
-        let time = match part {
-            Part::WarmUp(time) | Part::Measured(time) => {
-                self.bar.set_position(millis(since));
+        let (_, length) = name_and_length(part);
+        let (position, time) = match part {
+            Part::WarmUp(time) | Part::Measured(time) | Part::Holding(time) => {
                 let left = time.saturating_sub(since);
-                format!("{} s, {} s left", since.as_secs(), left.as_secs_f64().ceil())
+                let left = format!("{} s, {} s left", since.as_secs(), left.as_secs_f64().ceil());
+                (millis(since), left)
             }
-            Part::Messages(_) => {
-                self.bar.set_position(ledger.published);
-                format!("{} s", since.as_secs())
-            }
-            Part::Rest => format!("{} s", since.as_secs()),
+            Part::Messages(_) => (load.ledger.borrow().published, format!("{} s", since.as_secs())),
+            Part::Connecting(_) => (load.open() as u64, format!("{} s", since.as_secs())),
+            Part::Rest => (0, format!("{} s", since.as_secs())),
         };
-        let deliveries = ledger.deliveries - self.deliveries;
-        let rate = shown(Unit::PerSecond, float(deliveries) / elapsed.as_secs_f64());
-        let latency = if ledger.latency.is_empty() {
-            String::new()
-        } else {
-            let p99 = Duration::from_nanos(ledger.latency.value_at_percentile(99.0));
-            format!(", p99 {} µs", shown(Unit::Microseconds, p99.as_secs_f64() * 1e6))
-        };
-        let under_way = ledger.outstanding;
-        self.bar
-            .set_message(format!("{time}, {rate} deliveries/s{latency}, {under_way} under way"));
-        (self.at, self.deliveries) = (now, ledger.deliveries);
+        self.bar.set_position(position.min(length));
+        let count = count(part, load);
+        let rate = float(count.saturating_sub(self.count)) / elapsed.as_secs_f64();
+        let news = news(part, &shown(Unit::PerSecond, rate), load);
+        self.bar.set_message(format!("{time}, {news}"));
+        (self.at, self.count) = (now, count);
     }
 
     /// Takes the line away.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// What the line begins with, and where its bar ends.
+fn name_and_length(part: Part) -> (&'static str, u64) {
+    match part {
+        Part::WarmUp(time) => ("warming up", millis(time)),
+        Part::Measured(time) => ("measuring", millis(time)),
+        Part::Messages(messages) => ("sending", messages),
+        Part::Rest => ("waiting", 1),
+        Part::Connecting(connections) => ("connecting", connections),
+        Part::Holding(time) => ("holding", millis(time)),
+    }
+}
+
+/// What happens in `part`, so far.
+fn count(part: Part, load: &Load) -> u64 {
+    match part {
+        Part::Connecting(_) => load.open() as u64,
+        Part::Holding(_) => load.ledger.borrow().pings.seen,
+        _ => load.ledger.borrow().deliveries,
+    }
+}
+
+/// What happened since the last change of the line, at this `rate`.
+fn news(part: Part, rate: &str, load: &Load) -> String {
+    let ledger = load.ledger.borrow();
+    match part {
+        Part::Connecting(connections) => {
+            format!("{} of {connections}, {rate} connections/s", load.open())
+        }
+        Part::Holding(_) => format!("{} connections, {rate} pings/s", load.open()),
+        _ => {
+            let latency = if ledger.latency.is_empty() {
+                String::new()
+            } else {
+                let p99 = Duration::from_nanos(ledger.latency.value_at_percentile(99.0));
+                format!(", p99 {} µs", shown(Unit::Microseconds, p99.as_secs_f64() * 1e6))
+            };
+            format!("{rate} deliveries/s{latency}, {} under way", ledger.outstanding)
+        }
     }
 }
 

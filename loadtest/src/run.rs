@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
 use crate::scenario::Plan;
-use crate::{crew, descriptors, hostile, mixed};
+use crate::{crew, descriptors, hostile, idle, mixed};
 
 /// Loads the broker that runs, or else one that is spawned for it.
 pub(crate) fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, String> {
@@ -50,6 +50,9 @@ fn load(
     let runtime = runtime().map_err(|error| error.to_string())?;
     if let Some(quiet) = Plan::quiet(command) {
         return runtime.block_on(mixed::run(plan, quiet, url, pid));
+    }
+    if let Command::Idle(args) = command {
+        return runtime.block_on(idle::run(plan, url, pid, args));
     }
     if let Command::Hostile(args) = command {
         let HostileArgs { floods, rounds, flood_rate, common, .. } = args;

@@ -7,11 +7,11 @@ use clap::ValueEnum;
 
 use crate::audience::Audience;
 use crate::cli::{
-    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, MessageArgs, PaceArgs, PushpullArgs,
-    RoundtripArgs, ServerArgs, TimeArgs,
+    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, IdleArgs, MessageArgs, PaceArgs,
+    PushpullArgs, RoundtripArgs, ServerArgs, TimeArgs,
 };
 use crate::dialect::{Dialect, Part};
-use crate::payload::PUBLISHERS_MAX;
+use crate::payload::{HEAD_BYTES, PUBLISHERS_MAX};
 use crate::source::Sources;
 use crate::subscriber::Client;
 use crate::think::Think;
@@ -108,6 +108,7 @@ impl Plan {
             }
             Command::Pushpull(args) => Self::pushpull(args),
             Command::Roundtrip(args) => Self::roundtrip(args),
+            Command::Idle(args) => Self::idle(args),
             Command::Mixed(args) => {
                 let pace = Pace::Window(args.window);
                 let options = (&args.message, &args.time, &args.common);
@@ -242,6 +243,16 @@ impl Plan {
         plan
     }
 
+    fn idle(args: &IdleArgs) -> Self {
+        let IdleArgs { connections, topics, hold, common, .. } = args;
+        let extent = Extent::Time { warm_up: Duration::ZERO, measured: *hold };
+        let nothing = MessageArgs { size: HEAD_BYTES, ..MessageArgs::default() };
+        let sockets = (*connections, 0);
+        let pace = Pace::Window(1);
+        let plan = Self::of("idle", Pattern::PubSub, sockets, pace, extent, &nothing, common);
+        Self { tree: Tree::flat(*topics as usize), ..plan }
+    }
+
     fn paced(
         name: &'static str,
         pattern: Pattern,
@@ -261,9 +272,22 @@ impl Plan {
     fn timed(
         name: &'static str,
         pattern: Pattern,
-        (receivers, publishers): (u32, u32),
+        sockets: (u32, u32),
         pace: Pace,
         (message, time, common): Options<'_>,
+    ) -> Self {
+        let extent = Extent::Time { warm_up: time.warm_up, measured: time.seconds };
+        Self::of(name, pattern, sockets, pace, extent, message, common)
+    }
+
+    fn of(
+        name: &'static str,
+        pattern: Pattern,
+        (receivers, publishers): (u32, u32),
+        pace: Pace,
+        extent: Extent,
+        message: &MessageArgs,
+        common: &CommonArgs,
     ) -> Self {
         Self {
             name,
@@ -272,7 +296,7 @@ impl Plan {
             publishers: publishers as usize,
             tree: Tree::flat(1),
             pace,
-            extent: Extent::Time { warm_up: time.warm_up, measured: time.seconds },
+            extent,
             size: message.size,
             binary: message.binary,
             pub_path: message.pub_path.clone(),

@@ -76,7 +76,8 @@ pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usi
             }
         }
     }
-    subscriber.load.ended(&subscriber.end.unwrap_or_default());
+    let Subscriber { load, connection, end, .. } = subscriber;
+    load.ended(&connection, &end.unwrap_or_default());
 }
 
 impl Subscriber {
@@ -161,9 +162,16 @@ impl Subscriber {
                 ledger.deliver(self.receiver, payload, binary, now);
             }
             Received::Message { payload, .. } => self.listen(ledger, now, payload),
-            Received::Ping(payload) => self.answer(OpCode::Pong, payload),
+            Received::Ping(payload) => {
+                ledger.pings.seen += 1;
+                self.answer(OpCode::Pong, payload);
+            }
+            Received::Pong(payload) => {
+                ledger.pings.pong(self.receiver, payload, now);
+                self.load.news.notify_one();
+            }
             // The answer to ours; the server's end of the stream follows (RFC 6455 7.1.1).
-            Received::Close(_) if self.load.is_closing() => {}
+            Received::Close(_) if self.connection.is_closing() => {}
             Received::Close(payload) => {
                 self.answer(OpCode::Close, payload);
                 let reason = close_reason(payload);

@@ -8,7 +8,7 @@ use super::server::path;
 use super::value::{seconds, size};
 
 /// What is sent.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct MessageArgs {
     /// Bytes of a message
     #[arg(long, default_value_t = 128, value_parser = size)]

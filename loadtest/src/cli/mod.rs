@@ -4,6 +4,7 @@ mod broker;
 mod hostility;
 mod message;
 mod server;
+mod stillness;
 mod traffic;
 mod value;
 
@@ -16,6 +17,7 @@ pub(crate) use self::broker::BrokerArgs;
 pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::message::{MessageArgs, TimeArgs};
 pub(crate) use self::server::ServerArgs;
+pub(crate) use self::stillness::IdleArgs;
 pub(crate) use self::traffic::{
     BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs, RoundtripArgs,
 };
@@ -26,7 +28,8 @@ use crate::source::SOURCES_MAX;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit status: 0 all delivered once and in order, 1 not so, 2 usage"
+    after_help = "Exit status: 0 all delivered once and in order and no connection lost, 1 not so, \
+                  2 usage"
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -75,6 +78,8 @@ pub(crate) enum Command {
     Pushpull(PushpullArgs),
     /// One message of each pair under way: the least latency that there is
     Roundtrip(RoundtripArgs),
+    /// Subscribers that connect, hold and leave: memory and CPU of each, and what pings cost
+    Idle(IdleArgs),
     /// A quiet topic beside a saturated one, with the latency of each
     Mixed(MixedArgs),
     /// An innocent pair beside one who floods its shard; a broker that runs needs --shards 1
@@ -88,7 +93,7 @@ impl Command {
             Self::Fanout(FanoutArgs { pace, .. })
             | Self::Bus(BusArgs { pace, .. })
             | Self::Pushpull(PushpullArgs { pace, .. }) => pace.threads as usize,
-            Self::Roundtrip(_) | Self::Mixed(_) | Self::Hostile(_) => 1,
+            Self::Roundtrip(_) | Self::Idle(_) | Self::Mixed(_) | Self::Hostile(_) => 1,
         }
     }
 
@@ -99,6 +104,7 @@ impl Command {
             Self::Bus(args) => &args.common,
             Self::Pushpull(args) => &args.common,
             Self::Roundtrip(args) => &args.common,
+            Self::Idle(args) => &args.common,
             Self::Mixed(args) => &args.common,
             Self::Hostile(args) => &args.common,
         }
@@ -152,6 +158,11 @@ mod tests {
             "mixed --messages 5",
             "pushpull --url ftp://x",
             "fanout --pid 0",
+            "idle --size 128",
+            "idle --seconds 5",
+            "idle --window 1",
+            "idle --ping-every 1us",
+            "idle --connections 0",
             "",
         ] {
             let words = ["loadtest"].into_iter().chain(flags.split_whitespace());

@@ -2,7 +2,7 @@
 
 use super::axis::{self, Axis};
 use super::plot::{COLOURS, Line, Plot};
-use super::{Summary, Unit};
+use super::{Event, Summary, Unit};
 use crate::series::{Busy, Series};
 
 /// A thread that is less busy than this, on average and in per cent, is not drawn.
@@ -35,19 +35,25 @@ fn latency(subjects: &[Subject<'_>]) -> Option<Plot> {
     let sentences = subjects.iter().filter_map(|Subject { name, report }| {
         let shown = |name| Some(axis::time(report.row("latency", name)?.value));
         let [p50, p99, max] = [shown("p50")?, shown("p99")?, shown("max")?];
+        let events = report.event.many();
         Some(format!(
-            "{name}: half of the deliveries took at most {p50}, 99 of 100 at most {p99}, the \
+            "{name}: half of the {events} took at most {p50}, 99 of 100 at most {p99}, the \
              slowest {max}."
         ))
     });
     Some(Plot {
         title: "Latency".to_owned(),
-        caption: "by percentile of the deliveries, both axes logarithmic".to_owned(),
+        caption: format!("by percentile of the {}, both axes logarithmic", events(subjects)),
         description: sentences.collect::<Vec<_>>().join(" "),
         x: Axis::tail(tail.unwrap_or(99.0)),
         y: Axis::logarithmic(least..most, axis::time),
         lines,
     })
+}
+
+/// What is counted; all reports of one run, or of one scenario, count the same.
+fn events(subjects: &[Subject<'_>]) -> &'static str {
+    subjects.first().map_or(Event::default(), |subject| subject.report.event).many()
 }
 
 /// None without latencies.
@@ -70,10 +76,10 @@ fn throughput(subjects: &[Subject<'_>]) -> Option<Plot> {
         let values = || line.points.iter().map(|point| point.1);
         let least = axis::number(values().min_by(f64::total_cmp).unwrap_or(0.0));
         let most = axis::number(values().max_by(f64::total_cmp).unwrap_or(0.0));
-        format!("{}: between {least} and {most} deliveries a second.", line.name)
+        format!("{}: between {least} and {most} {} a second.", line.name, events(subjects))
     });
-    let caption = "deliveries a second over the measured time";
-    timeline("Throughput", caption, &sentences.collect::<Vec<_>>(), lines, axis::number)
+    let caption = format!("{} a second over the measured time", events(subjects));
+    timeline("Throughput", &caption, &sentences.collect::<Vec<_>>(), lines, axis::number)
 }
 
 /// Each thread, or of several servers each as a whole.
@@ -167,16 +173,21 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// The figures that a reader wants first, with names.
 pub(crate) fn highlights(subjects: &[Subject<'_>]) -> Vec<(String, String)> {
     let wanted = [
-        ("load", "throughput", "deliveries a second"),
+        ("memory", "user per connection", "user memory of the server for each connection"),
         ("latency", "p50", "latency, median"),
         ("latency", "p99", "latency, 99th percentile"),
         ("server", "cpu per delivery", "server CPU for each delivery"),
+        ("server", "cpu per connect", "server CPU for each connect"),
     ];
+    let throughput = format!("{} a second", events(subjects));
+    let wanted: Vec<_> =
+        std::iter::once(("load", "throughput", throughput.as_str())).chain(wanted).collect();
     let of = |Subject { name, report }: &Subject<'_>| {
         let shown = wanted.iter().filter_map(|(group, row, meaning)| {
             let row = report.row(group, row)?;
             let value = match row.unit {
                 Unit::Microseconds | Unit::MicrosecondsEach => axis::time(row.value),
+                Unit::KibibytesEach => format!("{} KiB", row.shown().0),
                 _ => row.shown().0,
             };
             let several = subjects.len() > 1;

@@ -83,7 +83,7 @@ impl Document {
         let mut remarks: Vec<Remark> =
             report.faults.iter().map(|fault| Remark::Bad(format!("{name}{fault}"))).collect();
         if report.ok {
-            remarks.push(Remark::Good(format!("{name}all was delivered once and in order")));
+            remarks.push(Remark::Good(format!("{name}{}", report.event.is_fine())));
         }
         if report.interrupted {
             remarks.push(Remark::Note(format!("{name}somebody ended it early")));

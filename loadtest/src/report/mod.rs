@@ -3,6 +3,7 @@
 mod axis;
 mod charts;
 mod document;
+mod event;
 mod grid;
 mod machine;
 mod markup;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 pub(crate) use self::document::{Document, Invocation, is_standard_output};
+pub(crate) use self::event::Event;
 pub(crate) use self::grid::{Grid, GridLine};
 pub(crate) use self::machine::Machine;
 pub(crate) use self::page::{Page, Remark, Run};
@@ -39,13 +41,15 @@ const POINTS_PER_HALVING: u32 = 5;
 pub(crate) struct Report {
     /// The scenario, or its part.
     pub(crate) name: &'static str,
+    /// What is counted.
+    pub(crate) event: Event,
     /// How many were open.
     pub(crate) connections: usize,
     /// Bytes of a message.
     pub(crate) size: usize,
     /// Messages sent in the measured part.
     pub(crate) messages: u64,
-    /// First deliveries in the measured part.
+    /// First deliveries in the measured part, or what else is counted.
     pub(crate) deliveries: u64,
     /// How long the measured part was.
     pub(crate) duration: Duration,
@@ -92,6 +96,7 @@ impl Report {
     pub(crate) fn summary(&self) -> Summary {
         Summary {
             name: self.name.to_owned(),
+            event: self.event,
             rows: self.all_rows(),
             latency: self.distribution(),
             series: self.series.clone(),
@@ -114,22 +119,19 @@ impl Report {
 
     fn all_rows(&self) -> Vec<Row> {
         let rate = float(self.deliveries) / self.seconds();
-        let mut rows = vec![
-            Row::count("load", "connections", self.connections as u64),
-            Row::bytes("load", "size", self.size as u64),
-            Row::new("load", "time", Unit::Seconds, self.duration.as_secs_f64()),
-            Row::count("load", "messages", self.messages),
-            Row::count("load", "deliveries", self.deliveries),
-            Row::new("load", "throughput", Unit::PerSecond, rate),
-        ];
-        if !self.latency.is_empty() {
-            let micros =
-                |name, nanos| Row::new("latency", name, Unit::Microseconds, float(nanos) / 1e3);
-            rows.extend(PERCENTILES.map(|(name, percentile)| {
-                micros(name, self.latency.value_at_percentile(percentile))
-            }));
-            rows.push(micros("max", self.latency.max()));
+        let mut rows = vec![Row::count("load", "connections", self.connections as u64)];
+        let time = Row::new("load", "time", Unit::Seconds, self.duration.as_secs_f64());
+        match self.event {
+            Event::Delivery => rows.extend([
+                Row::bytes("load", "size", self.size as u64),
+                time,
+                Row::count("load", "messages", self.messages),
+            ]),
+            Event::Connect => rows.push(time),
         }
+        rows.push(Row::count("load", self.event.many(), self.deliveries));
+        rows.push(Row::new("load", "throughput", Unit::PerSecond, rate));
+        rows.extend(percentiles("latency", &self.latency));
         if let Some((fewest, most)) = self.jobs.iter().min().zip(self.jobs.iter().max()) {
             rows.push(Row::count("pullers", "fewest jobs", *fewest));
             rows.push(Row::count("pullers", "most jobs", *most));
@@ -141,7 +143,7 @@ impl Report {
         let client_ns = self.clients.iter().map(ThreadCost::cpu_ns);
         let busiest = client_ns.clone().max().unwrap_or(0);
         rows.extend([
-            self.per_delivery("client", "cpu per delivery", client_ns.sum()),
+            self.per_event("client", "cpu", client_ns.sum()),
             self.busy("client", "busy", busiest),
         ]);
         let Faults { lost, duplicated, reordered, alien, mangled, .. } = self.faults;
@@ -162,20 +164,16 @@ impl Report {
     fn cost_rows(&self, cost: &Cost) -> Vec<Row> {
         let switches = float(cost.switches()) / self.seconds();
         let mut rows = vec![
-            self.per_delivery("server", "cpu per delivery", cost.cpu_ns()),
-            self.per_delivery("server", "user per delivery", cost.user_ns),
-            self.per_delivery("server", "system per delivery", cost.system_ns),
+            self.per_event("server", "cpu", cost.cpu_ns()),
+            self.per_event("server", "user", cost.user_ns),
+            self.per_event("server", "system", cost.system_ns),
             Row::new("server", "switches", Unit::PerSecond, switches),
             Row::bytes("server", "resident", cost.resident_bytes),
             Row::bytes("server", "resident max", cost.resident_bytes_max),
         ];
         for shard in cost.shards() {
             let name = &shard.name;
-            rows.push(self.per_delivery(
-                "server",
-                &format!("{name} cpu per delivery"),
-                shard.cpu_ns(),
-            ));
+            rows.push(self.per_event("server", &format!("{name} cpu"), shard.cpu_ns()));
             rows.push(self.busy("server", &format!("{name} busy"), shard.cpu_ns()));
         }
         rows
@@ -190,8 +188,9 @@ impl Report {
         points.collect()
     }
 
-    fn per_delivery(&self, group: &str, name: &str, cpu_ns: u64) -> Row {
+    fn per_event(&self, group: &str, what: &str, cpu_ns: u64) -> Row {
         let each = float(cpu_ns) / 1e3 / float(self.deliveries.max(1));
+        let name = format!("{what} per {}", self.event.one());
         Row::new(group, name, Unit::MicrosecondsEach, each)
     }
 
@@ -203,4 +202,18 @@ impl Report {
     fn seconds(&self) -> f64 {
         self.duration.as_secs_f64().max(1e-9)
     }
+}
+
+/// The rows of a group that says how long things took; none if there were none.
+pub(crate) fn percentiles(group: &str, nanos: &Histogram<u64>) -> Vec<Row> {
+    if nanos.is_empty() {
+        return vec![];
+    }
+    let micros = |name, nanos| Row::new(group, name, Unit::Microseconds, float(nanos) / 1e3);
+    let mut rows: Vec<Row> = PERCENTILES
+        .iter()
+        .map(|(name, percentile)| micros(*name, nanos.value_at_percentile(*percentile)))
+        .collect();
+    rows.push(micros("max", nanos.max()));
+    rows
 }

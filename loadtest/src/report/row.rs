@@ -41,6 +41,8 @@ pub(crate) enum Unit {
     Percent,
     /// Memory or messages.
     Bytes,
+    /// Memory of each connection.
+    KibibytesEach,
 }
 
 impl Row {
@@ -74,6 +76,7 @@ pub(crate) fn shown(unit: Unit, value: f64) -> String {
     let decimals = match unit {
         Unit::Count | Unit::PerSecond | Unit::Percent | Unit::Bytes => 0,
         Unit::Microseconds => 1,
+        Unit::KibibytesEach => 2,
         Unit::Seconds | Unit::MicrosecondsEach => 3,
     };
     grouped(&format!("{value:.decimals$}"))
@@ -89,6 +92,7 @@ impl Unit {
             Self::Microseconds | Self::MicrosecondsEach => "µs",
             Self::Percent => "%",
             Self::Bytes => "B",
+            Self::KibibytesEach => "KiB",
         }
     }
 }

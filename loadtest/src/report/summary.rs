@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Row;
+use super::{Event, Row};
 use crate::bottleneck::Bottleneck;
 use crate::series::Series;
 
@@ -11,6 +11,8 @@ use crate::series::Series;
 pub(crate) struct Summary {
     /// The scenario, or its part.
     pub(crate) name: String,
+    /// What is counted.
+    pub(crate) event: Event,
     /// All figures, group by group.
     pub(crate) rows: Vec<Row>,
     /// The latency distribution.

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod idle;
 mod integrity;
 mod many_connections;
+mod peer;
 mod program;
 mod readers;
 mod reports;

@@ -3,21 +3,22 @@
 use crate::program::run;
 
 /// Runs `words` without a fault, and returns the JSON document.
-fn expect_fine(words: &str) -> String {
+pub(crate) fn expect_fine(words: &str) -> String {
     let ended = run(&format!("{words} --json -"));
     assert_eq!(ended.status, Some(0), "{words}: {}", ended.errors);
     ended.output
 }
 
-/// The value of the first row of this name.
-fn value(document: &str, group: &str, name: &str) -> f64 {
+/// The value of the row of this name in its group.
+pub(crate) fn value(document: &str, group: &str, name: &str) -> f64 {
     let row = format!(r#"{{"group":"{group}","name":"{name}","unit":""#);
     let (_, behind) = document.split_once(&row).unwrap_or_else(|| panic!("{name}: {document}"));
     let (_, behind) = behind.split_once(r#""value":"#).unwrap();
     behind[..behind.find('}').unwrap()].parse().unwrap()
 }
 
-fn expect_count(document: &str, group: &str, name: &str, expected: u32) {
+/// The value of that row is this number.
+pub(crate) fn expect_count(document: &str, group: &str, name: &str, expected: u32) {
     let value = value(document, group, name);
     assert!((value - f64::from(expected)).abs() < 0.5, "{name} is {value}, not {expected}");
 }

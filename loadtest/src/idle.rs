@@ -1,0 +1,326 @@
+//! Connections that say nothing: what each costs when it comes, while it is held, and what it
+//! leaves behind.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use fastwebsockets::OpCode;
+use hdrhistogram::Histogram;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+
+use crate::arrivals::Arrivals;
+use crate::cli::IdleArgs;
+use crate::connection::Target;
+use crate::cost::{self, ThreadCost};
+use crate::interrupt::Interrupt;
+use crate::load::Load;
+use crate::memory::Memory;
+use crate::progress::{Part, Progress};
+use crate::report::{Event, Report, Row, Unit, float, percentiles};
+use crate::scenario::Plan;
+use crate::series::{SAMPLE, Sampler};
+use crate::timer::Timer;
+
+/// A server that has not given back what connections took by now keeps it.
+const SETTLE: Duration = Duration::from_secs(1);
+/// A pong that has not come by now will not.
+const PONG_WAIT_MAX: Duration = Duration::from_secs(5);
+/// The longest handshake that is told apart from longer ones: a minute.
+const LATENCY_NS_MAX: u64 = 60_000_000_000;
+
+/// What clocks and /proc said at one moment.
+struct Moment {
+    /// Nanoseconds of the load's clock.
+    at: u64,
+    /// What the server has used up.
+    server: Option<cost::Snapshot>,
+    /// What it holds.
+    memory: Option<Memory>,
+    /// What this thread has used up.
+    client: cost::Thread,
+}
+
+/// All moments of a run.
+struct Moments {
+    /// Nobody is connected.
+    before: Moment,
+    /// All are.
+    connected: Moment,
+    /// They were held.
+    held: Moment,
+    /// All have left.
+    after: Moment,
+}
+
+/// Connects, holds and leaves.
+pub(crate) async fn run(
+    plan: Plan,
+    target: &Target,
+    server: Option<u32>,
+    args: &IdleArgs,
+) -> Result<Vec<Report>, String> {
+    let mut interrupt = Interrupt::listen();
+    warm_up(&plan, target, args.warm_up_connections as usize).await?;
+    let load = Load::new(plan);
+    let mut progress = Progress::new(true);
+    let before = Moment::of(&load, server);
+    let mut sampler = Sampler::new(server, before.at, 0);
+    let mut latency = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound");
+    let mut is_interrupted = tokio::select! {
+        outcome = connect(&load, target, args.rate, &mut latency) => outcome.map(|()| false),
+        () = interrupt.heard() => Ok(true),
+        () = watch(&load, Part::Connecting(load.plan.receivers as u64), &mut sampler, &mut progress)
+            => unreachable!("it watches for ever"),
+    }
+    .map_err(|error| format!("{target}: {error}"))?;
+    let connected = Moment::of(&load, server);
+    if !is_interrupted {
+        is_interrupted = tokio::select! {
+            () = hold(&load, args) => false,
+            () = interrupt.heard() => true,
+            () = watch(&load, Part::Holding(args.hold), &mut sampler, &mut progress)
+                => unreachable!("it watches for ever"),
+        };
+    }
+    let held = Moment::of(&load, server);
+    let series = sampler.finish(held.at, load.open() as u64);
+    progress.end();
+    load.close().await;
+    sleep(SETTLE).await;
+    let after = Moment::of(&load, server);
+    let moments = Moments { before, connected, held, after };
+    Ok(vec![Report { series, ..report(&load, &moments, latency, is_interrupted) }])
+}
+
+/// A server's first connections touch what all others find touched: they are not measured.
+async fn warm_up(plan: &Plan, target: &Target, connections: usize) -> Result<(), String> {
+    if connections == 0 {
+        return Ok(());
+    }
+    let receivers = connections.min(plan.receivers);
+    let load = Load::connect(Plan { receivers, ..plan.clone() }, target).await?;
+    load.close().await;
+    let fault = load.ledger.borrow().faults.examples.first().cloned();
+    sleep(SETTLE).await;
+    fault.map_or(Ok(()), Err)
+}
+
+/// Connects all; the error is a sentence.
+async fn connect(
+    load: &Rc<Load>,
+    target: &Target,
+    rate: Option<f64>,
+    latency: &mut Histogram<u64>,
+) -> Result<(), String> {
+    let mut arrivals = Arrivals::new(&load.plan, target).await?;
+    arrivals.invite(0..load.plan.receivers, rate);
+    while let Some(arrival) = arrivals.next(&load.plan).await {
+        let opened = arrival.outcome.map_err(|refusal| {
+            format!("{refusal}, with {} of {} connected", load.open(), load.plan.receivers)
+        })?;
+        latency.saturating_record(u64::try_from(arrival.took.as_nanos()).unwrap_or(u64::MAX));
+        load.admit(arrival.number, opened);
+    }
+    load.all_heard().await
+}
+
+/// Holds them, and pings if that is asked for.
+async fn hold(load: &Rc<Load>, args: &IdleArgs) {
+    let end = Instant::now() + args.hold;
+    let Some(every) = args.ping_every else { return sleep_until(end).await };
+    tokio::select! {
+        () = sleep_until(end) => {}
+        error = ping(load, every) => load.failed(format!("the timer failed: {error}")),
+    }
+    let all_answered = async {
+        while load.ledger.borrow().pings.missing() > 0 && !load.is_broken() {
+            load.news.notified().await;
+        }
+    };
+    if timeout(PONG_WAIT_MAX, all_answered).await.is_err() {
+        let mut ledger = load.ledger.borrow_mut();
+        let missing = ledger.pings.missing();
+        ledger.faults.lost += missing as u64;
+        ledger.faults.tell(|| format!("{missing} connections did not answer their last ping"));
+    }
+}
+
+/// Pings one connection after the other, evenly, so that each has its turn once in `every`.
+async fn ping(load: &Rc<Load>, every: Duration) -> std::io::Error {
+    let timer = match Timer::new() {
+        Ok(timer) => timer,
+        Err(error) => return error,
+    };
+    let (start, connections) = (load.now(), load.plan.receivers);
+    let apart =
+        float(u64::try_from(every.as_nanos()).unwrap_or(u64::MAX)) / float(connections as u64);
+    let mut number = 0;
+    loop {
+        let due = due_at(start, number, apart);
+        let now = load.now();
+        if due > now {
+            if let Err(error) = timer.wait(Duration::from_nanos(due - now)).await {
+                return error;
+            }
+            continue;
+        }
+        let chosen = usize::try_from(number).unwrap_or(usize::MAX) % connections;
+        if let Some(connection) = load.connection(chosen) {
+            let mut payload = load.ledger.borrow_mut().pings.send(chosen, due);
+            connection.append(OpCode::Ping, &mut payload);
+            connection.flush();
+        }
+        number += 1;
+        if number % PINGS_AT_ONCE_MAX == 0 {
+            // Who is behind still reads the pongs.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Pings in a row before the pongs get their turn.
+const PINGS_AT_ONCE_MAX: u64 = 64;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and exact to a nanosecond for the first hundred days"
+)]
+fn due_at(start: u64, number: u64, apart: f64) -> u64 {
+    start + (float(number) * apart) as u64
+}
+
+/// Takes samples and shows how it goes, for ever.
+async fn watch(load: &Rc<Load>, part: Part, sampler: &mut Sampler, progress: &mut Progress) {
+    let start = Instant::now();
+    let mut look = interval(SAMPLE);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    look.tick().await;
+    progress.begin(part, load);
+    loop {
+        look.tick().await;
+        sampler.sample(load.now(), load.open() as u64);
+        progress.show(part, start.elapsed(), load);
+    }
+}
+
+fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: bool) -> Report {
+    let Moments { before, connected, .. } = moments;
+    let ledger = load.ledger.borrow();
+    Report {
+        name: load.plan.name,
+        event: Event::Connect,
+        connections: load.plan.connections(),
+        size: load.plan.size,
+        messages: 0,
+        deliveries: latency.len(),
+        duration: Duration::from_nanos(connected.at - before.at),
+        latency,
+        cost: connected.cost_since(before),
+        clients: vec![connected.client_since(before)],
+        due: None,
+        faults: ledger.faults.clone(),
+        jobs: vec![],
+        rows: [hold_rows(load, moments), memory_rows(moments, load.plan.receivers as u64)].concat(),
+        series: crate::series::Series::default(),
+        interrupted,
+    }
+}
+
+/// What it costs to keep them.
+fn hold_rows(load: &Load, Moments { connected, held, .. }: &Moments) -> Vec<Row> {
+    let pings = &load.ledger.borrow().pings;
+    let seconds = Duration::from_nanos(held.at - connected.at).as_secs_f64();
+    let mut rows = vec![
+        Row::new("hold", "time", Unit::Seconds, seconds),
+        Row::count("hold", "pings seen", pings.seen),
+    ];
+    if pings.sent > 0 {
+        rows.push(Row::count("hold", "pings sent", pings.sent));
+        rows.push(Row::count("hold", "pongs", pings.answered));
+        rows.extend(percentiles("pong", &pings.latency));
+    }
+    if let Some(cost) = held.cost_since(connected) {
+        let micros = float(cost.cpu_ns()) / 1e3;
+        rows.push(Row::new("hold", "server busy", Unit::Percent, micros / 1e4 / seconds));
+        let count = pings.seen + pings.answered;
+        if count > 0 {
+            let each = micros / float(count);
+            rows.push(Row::new("hold", "cpu per ping", Unit::MicrosecondsEach, each));
+        }
+    }
+    rows
+}
+
+/// The server's memory, and each connection's share of what it grew by.
+fn memory_rows(moments: &Moments, connections: u64) -> Vec<Row> {
+    let Moments { before, held, after, .. } = moments;
+    let (Some(before), Some(held), Some(after)) = (before.memory, held.memory, after.memory) else {
+        return vec![];
+    };
+    let each = |name, from: u64, to: u64| {
+        let kib = (float(to) - float(from)) / 1024.0 / float(connections);
+        Row::new("memory", name, Unit::KibibytesEach, kib)
+    };
+    vec![
+        each("user per connection", before.anonymous_bytes, held.anonymous_bytes),
+        each("resident per connection", before.resident_bytes, held.resident_bytes),
+        each("user left per connection", before.anonymous_bytes, after.anonymous_bytes),
+        Row::bytes("memory", "user before", before.anonymous_bytes),
+        Row::bytes("memory", "user held", held.anonymous_bytes),
+        Row::bytes("memory", "user after", after.anonymous_bytes),
+    ]
+}
+
+impl Moment {
+    fn of(load: &Load, server: Option<u32>) -> Self {
+        Self {
+            at: load.now(),
+            server: server.and_then(cost::Snapshot::take),
+            memory: server.and_then(Memory::of),
+            client: cost::Thread::of_this_thread(),
+        }
+    }
+
+    fn cost_since(&self, before: &Self) -> Option<cost::Cost> {
+        self.server.as_ref().zip(before.server.as_ref()).map(|(to, from)| to.since(from))
+    }
+
+    fn client_since(&self, before: &Self) -> ThreadCost {
+        self.client.since(&before.client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(at: u64, kib: u64) -> Moment {
+        let memory = Memory { resident_bytes: (kib + 500) << 10, anonymous_bytes: kib << 10 };
+        Moment { at, server: None, memory: Some(memory), client: cost::Thread::default() }
+    }
+
+    #[test]
+    fn memory_is_what_each_connection_adds() {
+        let moments = Moments {
+            before: moment(0, 1000),
+            connected: moment(1, 1100),
+            held: moment(2, 1250),
+            after: moment(3, 1050),
+        };
+        let rows = memory_rows(&moments, 200);
+        let shown = |name: &str| rows.iter().find(|row| row.name == name).unwrap().shown();
+        assert_eq!(shown("user per connection"), ("1.25".to_owned(), "KiB"));
+        assert_eq!(shown("resident per connection"), ("1.25".to_owned(), "KiB"));
+        assert_eq!(shown("user left per connection"), ("0.25".to_owned(), "KiB"));
+        assert_eq!(shown("user before"), ("1,000".to_owned(), "KiB"));
+        let unseen = Moments { held: Moment { memory: None, ..moment(2, 0) }, ..moments };
+        assert_eq!(memory_rows(&unseen, 200), []);
+    }
+
+    #[test]
+    fn pings_are_evenly_apart() {
+        let due: Vec<u64> = (0..4).map(|number| due_at(100, number, 2.5)).collect();
+        assert_eq!(due, [100, 102, 105, 107]);
+    }
+}

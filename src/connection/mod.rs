@@ -16,9 +16,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
-use tokio::io::{AsyncWrite, Interest};
-use tokio::net::tcp::OwnedReadHalf;
+use rustix::net::{RecvFlags, Shutdown};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 use self::keepalive::Life;
@@ -66,7 +66,6 @@ pub(crate) struct Connection {
 /// What a connection has for itself.
 struct Line {
     id: MemberId,
-    half: OwnedReadHalf,
     reader: Reader,
     phase: Phase,
 }
@@ -151,12 +150,11 @@ impl Line {
         let waits = !writer.outbound.is_empty();
         if !waits && !*shut {
             // a shutdown of a TCP socket is immediate; an error means that it is gone
-            let shutdown = Pin::new(writer.half()).poll_shutdown(cx);
-            *end_of_input |= matches!(shutdown, Poll::Ready(Err(_)));
+            *end_of_input |= rustix::net::shutdown(&writer.socket, Shutdown::Write).is_err();
             *shut = true;
         }
         if !*end_of_input {
-            match discard(&self.half, home, cx) {
+            match discard(&writer.socket, home, cx) {
                 Poll::Ready(()) => *end_of_input = true,
                 Poll::Pending => return Turn::Waits,
             }
@@ -173,7 +171,7 @@ impl Line {
         let (writer, ground) = table.writers.of(self.id);
         let before = writer.outbound.bytes();
         while !writer.outbound.is_empty() {
-            match self.half.as_ref().poll_write_ready(cx) {
+            match writer.socket.poll_write_ready(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => return false,
                 Poll::Ready(Ok(())) => {}
@@ -198,7 +196,8 @@ impl Line {
                 return Turn::Again;
             }
             let kept = self.reader.kept_in_front();
-            let received = match receive(&self.half, &mut scratch[kept..], cx) {
+            let (writer, _) = table.writers.of(self.id);
+            let received = match receive(&writer.socket, &mut scratch[kept..], cx) {
                 Poll::Pending => return Turn::Waits,
                 Poll::Ready(received) => received,
             };
@@ -209,7 +208,8 @@ impl Line {
             if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
                 return self.halt(table, *halt, cx);
             }
-            if is_last && self.half.as_ref().poll_read_ready(cx).is_pending() {
+            let (writer, _) = table.writers.of(self.id);
+            if is_last && writer.socket.poll_read_ready(cx).is_pending() {
                 return Turn::Waits;
             }
         }
@@ -258,8 +258,9 @@ impl Line {
                 Halt::NoRoom(no_room, _) => no_room,
                 halt => return self.halt(table, halt, cx),
             };
-            let now = table.writers.ground.now;
-            if let Some(ending) = reader::hang_up(&self.half, &mut pause.hung_up, now, cx) {
+            let (writer, ground) = table.writers.of(self.id);
+            let hung_up = &mut pause.hung_up;
+            if let Some(ending) = reader::hang_up(&writer.socket, hung_up, ground.now, cx) {
                 table.counters().publisher_hangups.add(1);
                 self.end(table, ending);
                 return Turn::Again;
@@ -380,16 +381,11 @@ struct Received {
 /// One `recv`, straight to the kernel as in `Writer::send`. A short read means that the socket is
 /// empty: tokio is told so instead of asking the kernel a second time. `None` is the end of input
 /// or an error.
-fn receive(
-    half: &OwnedReadHalf,
-    buffer: &mut [u8],
-    cx: &mut Context<'_>,
-) -> Poll<Option<Received>> {
-    let stream = half.as_ref();
+fn receive(socket: &TcpStream, buffer: &mut [u8], cx: &mut Context<'_>) -> Poll<Option<Received>> {
     loop {
         let mut result = Err(Errno::AGAIN);
-        let seen = stream.try_io(Interest::READABLE, || {
-            result = rustix::net::recv(stream, &mut *buffer, RecvFlags::empty());
+        let seen = socket.try_io(Interest::READABLE, || {
+            result = rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
             match result {
                 Ok((count, _)) if count == buffer.len() => Ok(()),
                 // the end of input stays readable
@@ -401,7 +397,7 @@ fn receive(
             Ok((0, _)) => None,
             Ok((count, _)) => Some(Received { count, is_last: seen.is_err() }),
             Err(Errno::AGAIN) => {
-                if ready!(stream.poll_read_ready(cx)).is_err() {
+                if ready!(socket.poll_read_ready(cx)).is_err() {
                     return Poll::Ready(None);
                 }
                 continue;
@@ -412,10 +408,10 @@ fn receive(
 }
 
 /// Reads and drops; ready when no more will come.
-fn discard(half: &OwnedReadHalf, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
+fn discard(socket: &TcpStream, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
     let scratch = &mut *home.scratch.borrow_mut();
     for _ in 0..READS_PER_TURN_MAX {
-        if ready!(receive(half, scratch, cx)).is_none() {
+        if ready!(receive(socket, scratch, cx)).is_none() {
             return Poll::Ready(());
         }
     }

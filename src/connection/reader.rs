@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::TcpStream;
 
 use super::breach;
 use super::keepalive::milliseconds;
@@ -391,12 +391,12 @@ impl Pongs {
 /// How a connection ends that is not read and whose peer is gone: at once at a reset. A peer that
 /// only said all may be there, and is told after as long as a POST would wait for room.
 pub(super) fn hang_up(
-    half: &OwnedReadHalf,
+    socket: &TcpStream,
     since: &mut Option<u64>,
     now: u64,
     cx: &mut Context<'_>,
 ) -> Option<Ending> {
-    let ready = pin!(half.as_ref().ready(Interest::READABLE | Interest::ERROR)).poll(cx);
+    let ready = pin!(socket.ready(Interest::READABLE | Interest::ERROR)).poll(cx);
     match ready {
         Poll::Ready(Err(_)) => Some(Ending::Drop),
         Poll::Ready(Ok(ready)) if ready.is_error() || ready.is_write_closed() => Some(Ending::Drop),

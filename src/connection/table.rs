@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::TcpStream;
 
 use super::keepalive::{Due, Rules};
 use super::slow::Lines;
@@ -125,12 +125,12 @@ impl Table {
     pub(super) fn seat(
         &mut self,
         id: MemberId,
-        half: OwnedWriteHalf,
+        socket: TcpStream,
         role: Role,
         peer: SocketAddr,
         descriptor: Descriptor,
     ) {
-        let writer = Writer::new(half, role, peer, descriptor, self.writers.ground.now);
+        let writer = Writer::new(socket, role, peer, descriptor, self.writers.ground.now);
         self.writers.insert(id, writer);
     }
 

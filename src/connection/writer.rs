@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use tokio::io::Interest;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::TcpStream;
 
 use super::keepalive::Life;
 use super::slow::Lost;
@@ -42,10 +42,11 @@ pub(super) enum Ending {
     Reset,
 }
 
-/// One connection's socket as seen by those who write to it.
+/// One connection's socket, and what those who write to it know.
 #[derive(Debug)]
 pub(super) struct Writer {
-    half: OwnedWriteHalf,
+    /// Its task reads from it.
+    pub(super) socket: TcpStream,
     /// What the socket did not take.
     pub(super) outbound: Outbound,
     /// What the socket is on its topic.
@@ -70,14 +71,14 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        half: OwnedWriteHalf,
+        socket: TcpStream,
         role: Role,
         peer: SocketAddr,
         descriptor: Descriptor,
         now: u64,
     ) -> Self {
         Self {
-            half,
+            socket,
             outbound: Outbound::default(),
             role,
             peer,
@@ -173,7 +174,7 @@ impl Writer {
     /// delivery.
     #[inline]
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        match rustix::net::send(self.half.as_ref(), bytes, SendFlags::NOSIGNAL) {
+        match rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL) {
             Ok(count) => Ok(count),
             Err(errno) => self.not_sent(errno, bytes),
         }
@@ -185,9 +186,8 @@ impl Writer {
         if errno != Errno::AGAIN {
             return Err(errno.into());
         }
-        let stream = self.half.as_ref();
-        stream.try_io(Interest::WRITABLE, || {
-            Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?)
+        self.socket.try_io(Interest::WRITABLE, || {
+            Ok(rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL)?)
         })
     }
 
@@ -201,7 +201,7 @@ impl Writer {
         for (slice, run) in slices.iter_mut().zip(runs) {
             *slice = IoSlice::new(&batch[run.clone()]);
         }
-        self.half.try_write_vectored(&slices[..runs.len()])
+        self.socket.try_write_vectored(&slices[..runs.len()])
     }
 
     /// What the socket did not take waits; over the bound the connection is a slow consumer.
@@ -327,7 +327,7 @@ impl Writer {
     pub(super) fn write_queued(&mut self, ground: &Ground) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
         let count = self.outbound.slices(&mut slices);
-        let bytes = self.half.try_write_vectored(&slices[..count])?;
+        let bytes = self.socket.try_write_vectored(&slices[..count])?;
         self.outbound.advance(bytes);
         if self.outbound.is_empty() {
             self.caught_up();
@@ -342,15 +342,10 @@ impl Writer {
         ground.counters.bytes_out.add(bytes as u64);
     }
 
-    /// The half itself, to shut it down.
-    pub(super) const fn half(&mut self) -> &mut OwnedWriteHalf {
-        &mut self.half
-    }
-
     /// Makes the coming close a reset: what the kernel holds for a peer that does not read is
     /// thrown away.
     pub(super) fn reset_on_drop(&self) {
-        if let Err(error) = self.half.as_ref().set_zero_linger() {
+        if let Err(error) = self.socket.set_zero_linger() {
             tracing::debug!(peer = %self.peer, %error, "cannot reset the socket");
         }
     }
@@ -361,7 +356,7 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
 
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     use super::*;
     use crate::limits::Budget;
@@ -373,10 +368,9 @@ mod tests {
     async fn a_batch_of_any_size_is_taken_in_runs_too() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, peer) = listener.accept().await.unwrap();
-        let (_half, half) = stream.into_split();
+        let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
-        let mut writer = Writer::new(half, Role::Peer, peer, descriptor, 0);
+        let mut writer = Writer::new(socket, Role::Peer, peer, descriptor, 0);
         let ground = Ground {
             now: 0,
             outbound_bytes_max: 1000,

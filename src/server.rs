@@ -108,7 +108,7 @@ impl Server {
             return Err(StartError::Descriptors { allowed, reserved });
         }
         let descriptors = allowed - reserved;
-        let bound = config.listen.iter().map(|listen| bind(listen, config.accept_backlog));
+        let bound = config.listen.iter().map(|listen| bind(listen, config));
         let listeners = bound.collect::<Result<Vec<_>, _>>()?;
         let urls = config.listen.iter().zip(&listeners).map(|(listen, listener)| {
             let port = listener.local_addr().map_or(listen.address.port(), |bound| bound.port());
@@ -206,8 +206,8 @@ impl Drop for Server {
     }
 }
 
-fn bind(listen: &Listen, backlog: Option<u32>) -> Result<std::net::TcpListener, StartError> {
-    http::bind(listen, backlog)
+fn bind(listen: &Listen, config: &Config) -> Result<std::net::TcpListener, StartError> {
+    http::bind(listen, config.accept_backlog, &config.limits)
         .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
 }
 

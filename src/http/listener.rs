@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::Door;
@@ -17,11 +17,15 @@ use crate::handover::Descriptor;
 use crate::limits::{LINGER_MAX, Limits, SOCKET_DEAD_AFTER, SOCKET_SEND_BYTES};
 
 /// Binds one listening address. Without a backlog the kernel's maximum holds.
-pub(crate) fn bind(listen: &Listen, backlog: Option<u32>) -> io::Result<std::net::TcpListener> {
-    match bind_address(listen.address, listen.dual_stack, backlog) {
+pub(crate) fn bind(
+    listen: &Listen,
+    backlog: Option<u32>,
+    limits: &Limits,
+) -> io::Result<std::net::TcpListener> {
+    match bind_address(listen.address, listen.dual_stack, backlog, limits) {
         Err(error) if listen.dual_stack && is_without_ipv6(&error) => {
             let every_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, listen.address.port()));
-            bind_address(every_ipv4, false, backlog)
+            bind_address(every_ipv4, false, backlog, limits)
         }
         result => result,
     }
@@ -32,6 +36,7 @@ fn bind_address(
     address: SocketAddr,
     dual_stack: bool,
     backlog: Option<u32>,
+    limits: &Limits,
 ) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -39,6 +44,7 @@ fn bind_address(
         socket.set_only_v6(!dual_stack)?;
     }
     socket.set_nonblocking(true)?;
+    tune(&socket, limits)?;
     socket.bind(&address.into())?;
     let backlog = backlog.and_then(|backlog| i32::try_from(backlog).ok());
     socket.listen(backlog.unwrap_or(i32::MAX))?;
@@ -85,10 +91,6 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
                 };
                 let Some(mut descriptor) = descriptor(&door).await else { return };
                 descriptor.keep(place);
-                if tune(&socket, &door.limits).is_err() {
-                    door.counters.accept_errors.add(1);
-                    continue;
-                }
                 let guest = door.visits.enter(&door);
                 let visit = visit(Rc::clone(&door), socket, peer, descriptor);
                 tokio::task::spawn_local(async move {
@@ -137,10 +139,10 @@ pub(super) async fn until_drain<T>(door: &Door, future: impl Future<Output = T>)
     }
 }
 
-/// Sets what a shard and we want of every socket. The kernel counts a peer that reads nothing as
+/// Sets what a shard and we want of every socket: those that are accepted have it from the one that
+/// listens, which saves a system call for each. The kernel counts a peer that reads nothing as
 /// dead, too, however well it answers: it must not come before our own `--write-timeout`.
-fn tune(socket: &TcpStream, limits: &Limits) -> io::Result<()> {
-    let socket = SockRef::from(socket);
+fn tune(socket: &Socket, limits: &Limits) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
     let dead_after = SOCKET_DEAD_AFTER.max(limits.write_stall_max + 2 * LINGER_MAX);
@@ -158,11 +160,13 @@ fn is_exhausted(error: &io::Error) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use socket2::SockRef;
+
     use super::*;
 
     fn bound(address: &str, dual_stack: bool) -> io::Result<std::net::TcpListener> {
         let address = address.parse().unwrap();
-        bind(&Listen { url: String::new(), address, dual_stack }, None)
+        bind(&Listen { url: String::new(), address, dual_stack }, None, &Limits::default())
     }
 
     #[test]
@@ -179,16 +183,37 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
     }
 
-    #[tokio::test]
-    async fn a_host_is_not_dead_before_its_write_timeout() {
-        let listener = bound("127.0.0.1:0", false).unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    /// A listener with this write timeout, in seconds, and a socket that it accepted.
+    fn accepted(write_timeout: u64) -> (std::net::TcpListener, std::net::TcpStream) {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let listen = Listen { url: String::new(), address, dual_stack: false };
+        let write_stall_max = Duration::from_secs(write_timeout);
+        let limits = Limits { write_stall_max, ..Limits::default() };
+        let listener = bind(&listen, None, &limits).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        (listener, socket)
+    }
+
+    #[test]
+    fn a_host_is_not_dead_before_its_write_timeout() {
         for (write_timeout, dead_after) in [(10, 30), (26, 30), (60, 64)] {
-            let write_stall_max = Duration::from_secs(write_timeout);
-            tune(&socket, &Limits { write_stall_max, ..Limits::default() }).unwrap();
+            let (_, socket) = accepted(write_timeout);
             let set = SockRef::from(&socket).tcp_user_timeout().unwrap();
             assert_eq!(set, Some(Duration::from_secs(dead_after)), "{write_timeout}");
         }
+    }
+
+    #[test]
+    fn who_is_accepted_has_what_the_listener_has() {
+        let (listener, socket) = accepted(10);
+        assert!(socket.nodelay().unwrap());
+        // how much the kernel allows depends on the machine
+        let size = SockRef::from(&socket).send_buffer_size().unwrap();
+        assert_eq!(size, SockRef::from(&listener).send_buffer_size().unwrap());
+        let untuned = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        assert_ne!(size, untuned.send_buffer_size().unwrap());
     }
 
     #[test]

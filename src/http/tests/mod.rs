@@ -70,7 +70,7 @@ impl House {
         let Settings { limits, times, descriptors, is_stuck } = settings;
         let address = "127.0.0.1:0".parse().unwrap();
         let listen = Listen { url: String::new(), address, dual_stack: false };
-        let listener = bind(&listen, None).unwrap();
+        let listener = bind(&listen, None, &limits).unwrap();
         let address = listener.local_addr().unwrap();
         let counters = Arc::new(Counters::default());
         let bodies = Arc::new(Budget::new(limits.bodies_bytes_max));

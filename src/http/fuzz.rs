@@ -94,7 +94,8 @@ impl House {
             let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
             let descriptor = Descriptor::take(&self.door.descriptors).expect("given back");
             let peer = (Ipv4Addr::LOCALHOST, 1).into();
-            let visit = visit(Rc::clone(&self.door), socket, peer, descriptor);
+            let guest = self.door.visits.enter(&self.door);
+            let visit = visit(guest, socket, peer, descriptor);
             tokio::select! {
                 ((), answers) = async { tokio::join!(visit, talk(client, pieces)) } => answers,
                 () = take_in(&self.inbox, &mut crossed) => unreachable!("it goes on"),

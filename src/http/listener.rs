@@ -92,11 +92,7 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
                 let Some(mut descriptor) = descriptor(&door).await else { return };
                 descriptor.keep(place);
                 let guest = door.visits.enter(&door);
-                let visit = visit(Rc::clone(&door), socket, peer, descriptor);
-                tokio::task::spawn_local(async move {
-                    visit.await;
-                    drop(guest);
-                });
+                tokio::task::spawn_local(visit(guest, socket, peer, descriptor));
             }
             Err(error) if is_exhausted(&error) => pause(&door).await,
             Err(error) => {

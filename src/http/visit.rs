@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 use tokio::time::timeout;
 
-use super::Door;
 use super::alarm::Alarm;
 use super::answer::Denial;
 use super::porter::Porter;
 use super::publish::inbox_full;
 use super::upgrade::Upgrade;
 use super::wire::{Phase, Progress, Wire};
+use super::{Door, Guest};
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
@@ -52,15 +52,16 @@ enum End {
 
 /// Serves one HTTP connection.
 pub(super) async fn visit(
-    door: Rc<Door>,
+    guest: Guest,
     socket: TcpStream,
     peer: SocketAddr,
     descriptor: Descriptor,
 ) {
     // a local is dropped first: the socket is closed before its descriptor is given back
     let mut socket = socket;
+    let door = &*guest.0;
     let progress = Rc::new(Progress::default());
-    let porter = Porter { door: Rc::clone(&door), progress: Rc::clone(&progress) };
+    let porter = Porter { door: Rc::clone(&guest.0), progress: Rc::clone(&progress) };
     let (wire, watched) = Wire::new(&mut socket, Rc::clone(&progress));
     // hyper's own header timeout can't tell an idle connection from a late head, nor say why
     let mut driven = http1::Builder::new()
@@ -69,38 +70,38 @@ pub(super) async fn visit(
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
         .serve_connection(TokioIo::new(wire), porter);
-    match drive(&door, &mut driven, &progress, &watched).await {
+    match drive(door, &mut driven, &progress, &watched).await {
         End::Upgrade(upgrade) => {
             let rest = rest(driven);
-            hand_over(&door, socket, rest, *upgrade, peer, descriptor).await;
+            hand_over(door, socket, rest, *upgrade, peer, descriptor).await;
         }
         End::Over(Err(error)) if error.is_parse_version_h2() && progress.is_flushed() => {
             let message = "HTTP/2 is not spoken here, HTTP/1.1 is";
             drop(driven);
-            refuse(&door, socket, &Denial::new(505, "http-version", message)).await;
+            refuse(door, socket, &Denial::new(505, "http-version", message)).await;
         }
         End::Over(result) => {
             if result.is_err_and(|error| error.is_parse()) {
                 door.counters.refusals.add(1);
             }
-            if shut(&door, &mut driven, &progress).await && !progress.has_ended() {
+            if shut(door, &mut driven, &progress).await && !progress.has_ended() {
                 drop(driven);
-                linger(&door, socket).await;
+                linger(door, socket).await;
             }
         }
         End::Late(Phase::Writing(_)) => door.counters.write_stalls.add(1),
         End::Late(_) => {
             let rest = rest(driven);
-            expire(&door, socket, &rest, &progress).await;
+            expire(door, socket, &rest, &progress).await;
         }
         End::Gone | End::Drained => (),
         End::Long => {
             drop(driven);
-            refuse(&door, socket, &long()).await;
+            refuse(door, socket, &long()).await;
         }
         End::Broken => {
             drop(driven);
-            refuse(&door, socket, &Refusal::draining().into()).await;
+            refuse(door, socket, &Refusal::draining().into()).await;
         }
     }
 }

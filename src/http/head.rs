@@ -38,28 +38,31 @@ pub(super) struct Head {
 
 impl Head {
     /// Takes in the next bytes.
-    pub(super) fn pass(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match byte {
-                _ if self.part == Part::Over => return,
-                b'\r' => (),
-                b'\n' => {
-                    self.part = match (self.part, self.line) {
-                        (Part::Line, 0) => Part::Line,
-                        (Part::Fields, 0) => Part::Over,
-                        _ => Part::Fields,
-                    };
-                    (self.line, self.alike) = (0, 0);
-                }
-                byte => {
-                    let is_alike = FIELD.get(self.line) == Some(&byte.to_ascii_lowercase());
-                    self.alike += usize::from(is_alike);
-                    self.line += 1;
-                    self.is_long |= self.part == Part::Line && self.line > REQUEST_LINE_BYTES_MAX;
-                    self.has_length |= self.line == FIELD.len() && self.alike == FIELD.len();
-                }
-            }
+    pub(super) fn pass(&mut self, mut bytes: &[u8]) {
+        while self.part != Part::Over && !bytes.is_empty() {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            self.go_on(&bytes[..end.unwrap_or(bytes.len())]);
+            let Some(end) = end else { return };
+            self.part = match (self.part, self.line) {
+                (Part::Line, 0) => Part::Line,
+                (Part::Fields, 0) => Part::Over,
+                _ => Part::Fields,
+            };
+            (self.line, self.alike) = (0, 0);
+            bytes = &bytes[end + 1..];
         }
+    }
+
+    /// Takes in more of the current line.
+    fn go_on(&mut self, bytes: &[u8]) {
+        let more = || bytes.iter().filter(|byte| **byte != b'\r');
+        if let Some(rest @ [_, ..]) = FIELD.get(self.line..) {
+            let is_alike = |(byte, field): &(&u8, &u8)| byte.to_ascii_lowercase() == **field;
+            self.alike += more().zip(rest).filter(is_alike).count();
+            self.has_length |= self.alike == FIELD.len();
+        }
+        self.line += more().count();
+        self.is_long |= self.part == Part::Line && self.line > REQUEST_LINE_BYTES_MAX;
     }
 }
 

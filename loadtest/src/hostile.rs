@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use crate::connection::{Connection, Target};
 use crate::load::Load;
 use crate::measurement::measure;
+use crate::output;
 use crate::report::Report;
 use crate::run::runtime;
 use crate::scenario::Plan;
@@ -124,7 +125,7 @@ pub(crate) async fn run(
         }
     }
     if !is_quiet {
-        println!("{}", table(&rows));
+        output::print(&table(&rows))?;
     }
     Ok(reports)
 }

@@ -23,6 +23,7 @@ mod load;
 mod measurement;
 mod memory;
 mod mixed;
+mod output;
 mod payload;
 mod pings;
 mod placement;
@@ -72,12 +73,11 @@ fn main() -> ExitCode {
 /// Shows and keeps the reports, tells the first faults, and returns the exit status they make.
 fn finish(document: &Document, common: &CommonArgs, is_shown: bool) -> ExitCode {
     let mut status = ExitCode::SUCCESS;
-    if !is_shown && !common.is_quiet() {
-        println!("{}", report::table(&document.reports));
-    }
+    let is_table = !is_shown && !common.is_quiet();
+    let table = is_table.then(|| output::print(&report::table(&document.reports)));
     let json = common.json.as_ref().map(|path| document.write(path));
     let page = common.report.as_ref().map(|path| document.page().write(path));
-    for error in [json, page].into_iter().flatten().filter_map(Result::err) {
+    for error in [table, json, page].into_iter().flatten().filter_map(Result::err) {
         eprintln!("mercury-loadtest: {error}");
         status = ExitCode::FAILURE;
     }

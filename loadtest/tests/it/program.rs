@@ -19,7 +19,7 @@ pub(crate) struct Program {
 pub(crate) struct Ended {
     /// Exit status; none after a signal.
     pub(crate) status: Option<i32>,
-    /// Standard output.
+    /// Standard output, if that was not closed.
     pub(crate) output: String,
     /// Standard error.
     pub(crate) errors: String,
@@ -51,6 +51,11 @@ impl Program {
     pub(crate) fn broker(&self) -> u32 {
         let pid = self.pid();
         until(|| broker_of(pid).filter(|broker| has_shards(*broker)))
+    }
+
+    /// Nobody reads its standard output any more.
+    pub(crate) fn close_output(&mut self) {
+        drop(self.child.as_mut().unwrap().stdout.take());
     }
 
     /// Waits until it hears SIGINT, which is when the load runs.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::run;
+use crate::program::{Program, run};
 
 #[test]
 fn says_the_same_as_document_and_as_page() {
@@ -51,4 +51,15 @@ fn a_report_that_cannot_be_written_is_a_failure() {
     let ended = run("fanout --messages 5 --report /proc/none/report.html");
     assert_eq!(ended.status, Some(1), "{}", ended.output);
     assert!(ended.errors.contains("/proc/none/report.html: "), "{}", ended.errors);
+}
+
+#[test]
+fn who_stops_reading_has_seen_enough() {
+    for words in ["fanout --messages 5", "hostile --floods tiny --rounds 1 --seconds 0.1"] {
+        let mut program = Program::start(words);
+        program.close_output();
+        let ended = program.end();
+        assert_eq!(ended.status, Some(0), "{words}: {}", ended.errors);
+        assert!(!ended.errors.contains("panicked"), "{words}: {}", ended.errors);
+    }
 }

@@ -56,15 +56,12 @@ fn share(part: usize, all: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
     use crate::audience::Audience;
-    use crate::cli::Cli;
+    use crate::scenario;
 
     fn plan(flags: &str) -> Plan {
-        let words = ["loadtest"].into_iter().chain(flags.split_whitespace());
-        Plan::new(&Cli::try_parse_from(words).unwrap().scenario).unwrap()
+        scenario::tests::plan(flags).unwrap()
     }
 
     /// How often each message of every publisher must arrive, and how many it sends, sorted.

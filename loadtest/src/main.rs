@@ -6,6 +6,7 @@ mod bottleneck;
 mod broker;
 mod cli;
 mod collector;
+mod comparison;
 mod connection;
 mod cost;
 mod cpu;
@@ -46,28 +47,32 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Command, CommonArgs};
-use crate::report::Document;
+use crate::cli::{Cli, Command, CommonArgs, Task};
+use crate::report::{Document, Invocation};
 use crate::scenario::Plan;
 
 fn main() -> ExitCode {
     if let Some(status) = broker::run_if_spawned() {
         return status;
     }
-    let (Cli { scenario: command }, invocation) = Cli::read();
-    let parts = Plan::new(&command)
+    let (Cli { task }, invocation) = Cli::read();
+    let ended = match task {
+        Task::Run(command) => once(&command, invocation),
+        Task::Compare(args) => comparison::run(&args),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("mercury-loadtest: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs one scenario; numbers that make no sense end the program.
+fn once(command: &Command, invocation: Invocation) -> Result<ExitCode, String> {
+    let parts = Plan::new(command)
         .and_then(|plan| division::divide(&plan, command.threads()))
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
-    match run::run(&command, parts) {
-        Ok(reports) => {
-            let document = Document::new(invocation, &reports);
-            finish(&document, command.common(), matches!(command, Command::Hostile(_)))
-        }
-        Err(error) => {
-            eprintln!("mercury-loadtest: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let document = Document::new(invocation, &run::run(command, parts)?);
+    Ok(finish(&document, command.common(), matches!(command, Command::Hostile(_))))
 }
 
 /// Shows and keeps the reports, tells the first faults, and returns the exit status they make.

@@ -362,11 +362,14 @@ pub(crate) mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::cli::{Cli, Task};
 
     pub(crate) fn plan(flags: &str) -> Result<Plan, String> {
         let words = ["loadtest"].into_iter().chain(flags.split_whitespace());
-        Plan::new(&Cli::try_parse_from(words).unwrap().scenario)
+        let Task::Run(command) = Cli::try_parse_from(words).unwrap().task else {
+            panic!("{flags}")
+        };
+        Plan::new(&command)
     }
 
     #[test]

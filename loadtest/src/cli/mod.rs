@@ -1,6 +1,7 @@
 //! The command line.
 
 mod broker;
+mod compare;
 mod hostility;
 mod message;
 mod server;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use self::broker::BrokerArgs;
+pub(crate) use self::compare::CompareArgs;
 pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::message::{MessageArgs, TimeArgs};
 pub(crate) use self::server::ServerArgs;
@@ -34,7 +36,21 @@ use crate::source::SOURCES_MAX;
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) scenario: Command,
+    pub(crate) task: Task,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for as long as the program runs")]
+pub(crate) enum Task {
+    /// Run a scenario once.
+    #[command(flatten)]
+    Run(Command),
+    /// Show what --json wrote of several runs side by side, with ratios to the first
+    ///
+    /// Settings that differ are told above the table. Where a side is a folder, its figures are
+    /// the medians of the runs in it, and a ratio within their spread is marked with ≈.
+    Compare(CompareArgs),
 }
 
 impl Cli {
@@ -163,6 +179,8 @@ mod tests {
             "idle --window 1",
             "idle --ping-every 1us",
             "idle --connections 0",
+            "compare one.json",
+            "compare",
             "",
         ] {
             let words = ["loadtest"].into_iter().chain(flags.split_whitespace());

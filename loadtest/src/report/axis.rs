@@ -9,6 +9,8 @@ const LINES: f64 = 4.0;
 /// A logarithmic axis over fewer decades also has lines at 2 and 5.
 const DECADES_FEW: f64 = 2.5;
 
+/// Characters that fit below all things side by side, with a space between two.
+const NAMES_WIDTH: usize = 36;
 /// A longer tail names every other percentile only.
 const TAIL_TICKS_CLOSE: f64 = 5.5;
 
@@ -75,6 +77,21 @@ impl Axis {
         Self { range: 0.0..end + 0.05, ticks, scale: Scale::Tail }
     }
 
+    /// Of things side by side, the first at 1; names are cut to what fits.
+    pub(crate) fn names(names: &[String]) -> Self {
+        let width = NAMES_WIDTH / names.len().max(1);
+        let short = |name: &String| {
+            if name.chars().count() <= width {
+                return name.clone();
+            }
+            name.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        };
+        let places = (1_u32..).map(f64::from);
+        let ticks: Vec<_> = places.zip(names.iter().map(short)).collect();
+        let end = ticks.last().map_or(1.0, |tick| tick.0);
+        Self { range: 0.4..end + 0.6, ticks, scale: Scale::Linear }
+    }
+
     /// Where `value` stands, within the range.
     pub(super) fn place(&self, value: f64) -> f64 {
         self.scale.place(value).clamp(self.range.start, self.range.end)
@@ -100,6 +117,7 @@ impl Scale {
 /// Microseconds in the unit that makes them short.
 pub(crate) fn time(microseconds: f64) -> String {
     let (value, unit) = match microseconds {
+        0.0 => return "0".to_owned(),
         short if short < 1.0 => (short * 1e3, "ns"),
         middle if middle < 1e3 => (middle, "µs"),
         long if long < 1e6 => (long / 1e3, "ms"),
@@ -146,6 +164,13 @@ mod tests {
         );
         assert_eq!(labels(&Axis::logarithmic(5.0..2e6, time)).len(), 6);
         assert_eq!(labels(&Axis::tail(99.95)), ["0", "90", "99", "99.9"]);
+    }
+
+    #[test]
+    fn names_are_cut_to_what_fits() {
+        let names = ["before", "with a new allocator"].map(str::to_owned);
+        assert_eq!(labels(&Axis::names(&names)), ["before", "with a new alloca…"]);
+        assert_eq!(labels(&Axis::names(&[])), [""; 0]);
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use humantime::format_rfc3339_seconds;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 
 use super::charts::{Subject, highlights, plots};
 use super::table::ABREAST_MAX;
-use super::{Grid, Machine, Page, Remark, Report, Run, Summary};
+use super::{Grid, Machine, Page, Report, Run, Summary};
 
 /// Of the JSON document; it rises when a field changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -63,10 +64,12 @@ impl Document {
         let subjects =
             self.reports.iter().map(|report| Subject { name: report.name.clone(), report });
         let subjects: Vec<Subject<'_>> = subjects.collect();
+        let is_one = self.reports.len() == 1;
+        let remarks = |report: &Summary| report.remarks(if is_one { "" } else { &report.name });
         let grids = self.reports.chunks(ABREAST_MAX).map(Grid::of_reports);
         Page {
             title: format!("mercury-loadtest {}", self.scenario),
-            remarks: self.reports.iter().flat_map(|report| self.remarks(report)).collect(),
+            remarks: self.reports.iter().flat_map(remarks).collect(),
             highlights: highlights(&subjects),
             plots: plots(&subjects),
             grids: grids
@@ -76,21 +79,29 @@ impl Document {
         }
     }
 
-    /// What is to be said of a report before its figures.
-    fn remarks(&self, report: &Summary) -> Vec<Remark> {
-        let name =
-            if self.reports.len() > 1 { format!("{}: ", report.name) } else { String::new() };
-        let mut remarks: Vec<Remark> =
-            report.faults.iter().map(|fault| Remark::Bad(format!("{name}{fault}"))).collect();
-        if report.ok {
-            remarks.push(Remark::Good(format!("{name}{}", report.event.is_fine())));
+    /// What `--json` wrote to `path`; the error is a sentence.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        /// Who writes it says this first.
+        #[derive(Deserialize)]
+        struct Head {
+            /// The version of its form.
+            schema: u32,
         }
-        if report.interrupted {
-            remarks.push(Remark::Note(format!("{name}somebody ended it early")));
+
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let foreign = |error: serde_json::Error| match error.classify() {
+            Category::Data => format!("not a report that --json wrote: {error}"),
+            _ => format!("not JSON: {error}"),
+        };
+        let Head { schema } = serde_json::from_str(&text).map_err(foreign)?;
+        if schema != SCHEMA {
+            return Err(format!("its form has number {schema}, and this program reads {SCHEMA}"));
         }
-        let bottleneck = report.bottleneck.sentence.iter();
-        remarks.extend(bottleneck.map(|sentence| Remark::Note(format!("{name}{sentence}"))));
-        remarks
+        let document: Self = serde_json::from_str(&text).map_err(foreign)?;
+        if document.reports.is_empty() {
+            return Err("there is no report in it".to_owned());
+        }
+        Ok(document)
     }
 
     /// Writes it to `path`, where `-` is standard output; the error is a sentence.

@@ -31,7 +31,7 @@ impl Grid {
         for row in rows(reports) {
             let figures = reports
                 .iter()
-                .map(|report| report.row(&row.group, &row.name).map_or_else(String::new, value));
+                .map(|report| report.row(&row.group, &row.name).map_or_else(String::new, figure));
             grid.push(row, figures.collect());
         }
         grid
@@ -52,7 +52,7 @@ impl Grid {
 }
 
 /// The rows of all reports, each name once, in the order of the reports.
-pub(crate) fn rows(reports: &[Summary]) -> Vec<&Row> {
+pub(crate) fn rows<'a>(reports: impl IntoIterator<Item = &'a Summary>) -> Vec<&'a Row> {
     let mut rows: Vec<&Row> = vec![];
     for report in reports {
         for row in &report.rows {
@@ -68,7 +68,7 @@ pub(crate) fn rows(reports: &[Summary]) -> Vec<&Row> {
 
 /// A value and its unit, of which all are equally wide, so that the figures stand one above the
 /// other.
-fn value(row: &Row) -> String {
+pub(crate) fn figure(row: &Row) -> String {
     let (value, sign) = row.shown();
     format!("{value} {sign:<3}")
 }

@@ -1,6 +1,7 @@
 //! What a load found out, and the forms in which it is shown and kept.
 
 mod axis;
+mod bars;
 mod charts;
 mod document;
 mod event;
@@ -10,6 +11,7 @@ mod markup;
 mod page;
 mod plot;
 mod row;
+mod spread;
 mod summary;
 mod table;
 
@@ -17,14 +19,19 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+pub(crate) use self::axis::time;
+pub(crate) use self::bars::{Bar, bars};
+pub(crate) use self::charts::{Subject, plots};
 pub(crate) use self::document::{Document, Invocation, is_standard_output};
 pub(crate) use self::event::Event;
-pub(crate) use self::grid::{Grid, GridLine};
+pub(crate) use self::grid::{Grid, GridLine, figure, rows};
 pub(crate) use self::machine::Machine;
 pub(crate) use self::page::{Page, Remark, Run};
+pub(crate) use self::plot::Plot;
 pub(crate) use self::row::{Row, Unit, float, shown};
+pub(crate) use self::spread::Spread;
 pub(crate) use self::summary::{Percentile, Summary};
-pub(crate) use self::table::table;
+pub(crate) use self::table::{drawn, table};
 use crate::bottleneck::{Bottleneck, Sides};
 use crate::cost::{Cost, ThreadCost};
 use crate::faults::Faults;

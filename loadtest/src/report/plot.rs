@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::{
-    ChartBuilder, Circle, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, Polygon,
-    RGBColor, SVGBackend, ShapeStyle,
+    ChartBuilder, Circle, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, PathElement,
+    RGBColor, Rectangle, SVGBackend, ShapeStyle,
 };
 
 use super::axis::Axis;
@@ -18,6 +18,8 @@ const UNITS: u32 = 4;
 const SIZE: (u32, u32) = (340, 250);
 /// Height of text in pixels, and what the library divides it by.
 const TEXT: f64 = 12.5 * 1.24;
+/// The width of a bar; the next one stands at a distance of 1.
+const BAR: f64 = 0.7;
 /// Colours of lines that the page has; more lines begin again.
 pub(crate) const COLOURS: usize = 6;
 /// Stands for the colour of text.
@@ -49,10 +51,22 @@ pub(crate) struct Line {
     pub(crate) name: String,
     /// From left to right.
     pub(crate) points: Vec<(f64, f64)>,
-    /// What lies between these is shaded: least and most at each point; none for no shade.
+    /// Least and most at each point, the ends of a whisker; none for no whiskers.
     pub(crate) spread: Vec<(f64, f64)>,
-    /// Whether each point is also a dot: for few points that were measured one by one.
-    pub(crate) dots: bool,
+    /// How the points are drawn.
+    pub(crate) mark: Mark,
+}
+
+/// How the points of a line are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Joined: for many points.
+    #[default]
+    Line,
+    /// Joined, and each is also a dot: for few points that were measured one by one.
+    Dots,
+    /// Each is a bar from zero.
+    Bar,
 }
 
 /// An axis as the library has it.
@@ -102,21 +116,27 @@ impl Plot {
         for (number, line) in self.lines.iter().enumerate() {
             let colour = stand_in(number);
             let place = |(x, y): (f64, f64)| (self.x.place(x), self.y.place(y));
-            if !line.spread.is_empty() {
-                let columns = || line.points.iter().zip(&line.spread);
-                let below = columns().map(|(point, spread)| place((point.0, spread.0)));
-                let above = columns().rev().map(|(point, spread)| place((point.0, spread.1)));
-                let band = Polygon::new(below.chain(above).collect::<Vec<_>>(), colour.mix(0.2));
-                chart.draw_series([band]).map_err(|error| failed(&error))?;
-            }
             let points: Vec<_> = line.points.iter().copied().map(place).collect();
             let style = ShapeStyle::from(colour).stroke_width(2 * UNITS);
-            let series = LineSeries::new(points.iter().copied(), style);
-            chart.draw_series(series).map_err(|error| failed(&error))?;
-            if line.dots || points.len() == 1 {
+            if line.mark == Mark::Bar {
+                let bars = points.iter().map(|(x, y)| {
+                    let corners = [(x - BAR / 2.0, self.y.place(0.0)), (x + BAR / 2.0, *y)];
+                    Rectangle::new(corners, colour.filled())
+                });
+                chart.draw_series(bars).map_err(|error| failed(&error))?;
+            } else {
+                let series = LineSeries::new(points.iter().copied(), style);
+                chart.draw_series(series).map_err(|error| failed(&error))?;
+            }
+            if line.mark == Mark::Dots || (line.mark == Mark::Line && points.len() == 1) {
                 let dots = points.iter().map(|at| Circle::new(*at, 4 * UNITS, colour.filled()));
                 chart.draw_series(dots).map_err(|error| failed(&error))?;
             }
+            let style = if line.mark == Mark::Bar { INK.stroke_width(2 * UNITS) } else { style };
+            let whiskers = line.points.iter().zip(&line.spread).map(|((x, _), (least, most))| {
+                PathElement::new([place((*x, *least)), place((*x, *most))], style)
+            });
+            chart.draw_series(whiskers).map_err(|error| failed(&error))?;
         }
         area.present().map_err(|error| failed(&error))?;
         Ok(())
@@ -170,11 +190,11 @@ mod tests {
 
     #[test]
     fn is_well_formed_and_has_no_colour_of_its_own() {
-        let line = |name: &str| Line {
-            name: name.to_owned(),
+        let line = |number: usize| Line {
+            name: number.to_string(),
             points: vec![(0.0, 1.0), (1.0, 3.0), (2.0, 2.0)],
             spread: vec![(0.5, 1.5), (2.0, 4.0), (2.0, 2.0)],
-            dots: true,
+            mark: [Mark::Line, Mark::Dots, Mark::Bar][number % 3],
         };
         let plot = Plot {
             title: "a < b & \"c\"".to_owned(),
@@ -182,7 +202,7 @@ mod tests {
             description: "<script>".to_owned(),
             x: Axis::linear(2.0, number),
             y: Axis::linear(4.0, number),
-            lines: (0..=COLOURS).map(|number| line(&number.to_string())).collect(),
+            lines: (0..=COLOURS).map(line).collect(),
         };
         let svg = plot.svg("p").unwrap();
         let tree = roxmltree::Document::parse(&svg).unwrap();
@@ -190,7 +210,13 @@ mod tests {
         let all = |name| tree.descendants().filter(move |node| node.has_tag_name(svg_name(name)));
         assert_eq!(all("title").next().unwrap().text(), Some("a < b & \"c\""));
         assert_eq!(all("desc").next().unwrap().text(), Some("<script>"));
-        assert_eq!(all("polygon").count(), COLOURS + 1);
+        let class = |node: &roxmltree::Node<'_, '_>, name| {
+            node.attribute("class").is_some_and(|class| class.contains(name))
+        };
+        let drawn = |name, colour| all(name).filter(|node| class(node, colour)).count();
+        assert_eq!(drawn("polyline", "c0"), 2 * 4, "two lines, each with three whiskers");
+        assert_eq!((drawn("circle", "c1"), drawn("circle", "c2")), (3, 0));
+        assert_eq!((drawn("rect", "c1"), drawn("rect", "c2")), (0, 3));
         assert!(!svg.contains('#'), "{svg}");
     }
 }

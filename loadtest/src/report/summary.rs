@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Row};
+use super::{Event, Remark, Row};
 use crate::bottleneck::Bottleneck;
 use crate::series::Series;
 
@@ -42,5 +42,25 @@ impl Summary {
     /// The row of this name in its group.
     pub(crate) fn row(&self, group: &str, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.group == group && row.name == name)
+    }
+
+    /// What is to be said before its figures; `name` stands before each sentence, unless it is
+    /// empty.
+    pub(crate) fn remarks(&self, name: &str) -> Vec<Remark> {
+        let said = |sentence: &str| match name {
+            "" => sentence.to_owned(),
+            name => format!("{name}: {sentence}"),
+        };
+        let mut remarks: Vec<Remark> =
+            self.faults.iter().map(|fault| Remark::Bad(said(fault))).collect();
+        if self.ok {
+            remarks.push(Remark::Good(said(self.event.is_fine())));
+        }
+        if self.interrupted {
+            remarks.push(Remark::Note(said("somebody ended it early")));
+        }
+        let bottleneck = self.bottleneck.sentence.iter();
+        remarks.extend(bottleneck.map(|sentence| Remark::Note(said(sentence))));
+        remarks
     }
 }

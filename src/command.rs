@@ -1,15 +1,17 @@
 //! The command `mercury`: parse, start, wait for a signal, drain.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::cli::{self, Exit, Invocation};
-use crate::config::{Config, Log};
+use crate::cli::{self, Exit, Invocation, Surroundings};
+use crate::config::{Config, Log, Size};
+use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::Server;
 use crate::telemetry::{self, Announcement};
 
@@ -21,12 +23,25 @@ const LOG: &str = "mercury";
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment =
         |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    let end = match cli::parse(arguments, &environment) {
+    let surroundings = Surroundings { environment: &environment, file: &read };
+    let end = match cli::parse(arguments, &surroundings) {
         Ok(Invocation::Broker { config, log }) => run(&config, &log),
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),
     };
     end.map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS)
+}
+
+/// Reads a file whole, as far as it is no more than a configuration can be.
+fn read(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    let most = CONFIG_BYTES_MAX as u64;
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > CONFIG_BYTES_MAX {
+        let most = Size(CONFIG_BYTES_MAX);
+        return Err(io::Error::other(format!("it is larger than {most}")));
+    }
+    Ok(bytes)
 }
 
 /// Runs the broker until it is told to stop.

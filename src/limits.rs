@@ -144,6 +144,9 @@ pub const SWEEP_INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Connections that the sweep looks at before the others get their turn.
 pub const SWEEP_TURN_MAX: usize = 1024;
 
+/// A configuration file: more is another file by mistake.
+pub const CONFIG_BYTES_MAX: usize = MIB;
+
 /// Default of `--drain-timeout`.
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Time between two ticks of the clock while the broker drains, at most.

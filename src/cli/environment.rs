@@ -6,25 +6,21 @@ use crate::cli::setting::Setting;
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables that stand for a flag, strongest first.
-pub(super) fn variables(flag: &str) -> Vec<String> {
-    let ours = format!("MERCURY_{}", flag.to_ascii_uppercase().replace('-', "_"));
-    let theirs: &[&str] = match flag {
-        "listen" => &["MOJO_LISTEN"],
-        "mode" => &["MOJO_MODE", "PLACK_ENV"],
-        "proxy" => &["MOJO_REVERSE_PROXY"],
-        "max-message" => &["MOJO_MAX_WEBSOCKET_SIZE"],
-        "max-body" => &["MOJO_MAX_MESSAGE_SIZE"],
-        "log-level" => &["MOJO_LOG_LEVEL"],
-        _ => &[],
-    };
-    std::iter::once(ours).chain(theirs.iter().map(|&name| name.to_owned())).collect()
+pub(super) fn variables(setting: &Setting) -> Vec<String> {
+    let ours = variable(setting.name);
+    std::iter::once(ours).chain(setting.theirs.iter().map(|&name| name.to_owned())).collect()
 }
 
-/// The flag's value from the strongest variable that has one; an empty one has none.
-pub(super) fn setting(environment: Environment<'_>, flag: &str) -> Option<Setting> {
-    variables(flag).into_iter().find_map(|source| {
-        let text = environment(&source).filter(|text| !text.is_empty())?;
-        translate(&source, text).map(|text| Setting { source, text })
+/// Our variable for a flag.
+pub(super) fn variable(flag: &str) -> String {
+    format!("MERCURY_{}", flag.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// The strongest variable that has a value, and the value; an empty one is none.
+pub(super) fn find(environment: Environment<'_>, setting: &Setting) -> Option<(String, String)> {
+    variables(setting).into_iter().find_map(|name| {
+        let text = environment(&name).filter(|text| !text.is_empty())?;
+        translate(&name, text).map(|text| (name, text))
     })
 }
 

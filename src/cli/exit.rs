@@ -26,7 +26,7 @@ impl Exit {
         Self::new(STATUS_USAGE, &reason)
     }
 
-    /// The settings are fine, but the start failed.
+    /// A file is wrong, or the settings are fine and the start failed.
     pub fn start(reason: impl fmt::Display) -> Self {
         Self::new(STATUS_START, &reason)
     }

@@ -1,27 +1,25 @@
-//! The command line and the environment, down to a checked configuration.
+//! The command line, the environment and the configuration file, down to checked settings.
 
+mod draft;
 mod environment;
 mod exit;
-mod help;
 mod options;
 mod setting;
+mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::ffi::OsString;
+use std::io;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::config::{Config, Log};
-use options::{Arguments, Command};
-use sources::Sources;
+use sources::{Settled, Sources};
 
 pub use exit::Exit;
-
-/// Where the original listens.
-const LISTEN_DEFAULT: &str = "http://*:3000";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -37,30 +35,45 @@ pub enum Invocation {
     Print(String),
 }
 
-/// Reads the command line, the program's name first, and the environment behind it.
+/// What else decides.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Reads a variable.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file whole.
+    pub file: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
+}
+
+impl Surroundings<'_> {
+    /// No variables and no files.
+    pub const NONE: Self =
+        Surroundings { environment: &|_| None, file: &|_| Err(io::ErrorKind::NotFound.into()) };
+}
+
+/// Reads the command line, the program's name first, and what stands behind it.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    environment: &dyn Fn(&str) -> Option<String>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Invocation, Exit> {
-    let mut command = help::complete(Arguments::command());
-    let parsed = command
-        .try_get_matches_from_mut(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    match parsed {
-        Ok(Arguments { command: Some(Command::Broker(options)) }) => {
-            let (config, log) = Sources { environment }.settle(*options)?;
+    let mut command = options::command();
+    let matches = match command.try_get_matches_from_mut(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    Ok(Invocation::Print(error.to_string()))
+                }
+                _ => Err(Exit::from(error)),
+            };
+        }
+    };
+    match matches.subcommand() {
+        Some(("broker", flags)) => {
+            let Settled { config, log, .. } = Sources::new(flags, surroundings)?.settle()?;
             Ok(Invocation::Broker { config: Box::new(config), log })
         }
-        Ok(Arguments { command: Some(Command::Version) }) => {
-            Ok(Invocation::Print(command.render_version()))
-        }
+        Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.
-        Ok(Arguments { command: None }) => Ok(Invocation::Print(command.render_help().to_string())),
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                Ok(Invocation::Print(error.to_string()))
-            }
-            _ => Err(Exit::from(error)),
-        },
+        _ => Ok(Invocation::Print(command.render_help().to_string())),
     }
 }

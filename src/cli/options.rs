@@ -1,169 +1,103 @@
-//! The flags as clap reads them: text only, since the environment is read by the same rules.
-//!
-//! The first sentence of a field is its line in the help; [`super::help`] adds default and
-//! variables.
+//! The command line as clap reads it, made from the table of settings: texts only, since the
+//! environment and the file are read by the same rules.
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::Str;
+use clap::{Arg, ArgAction, Command};
 
-/// The heading of what users of the Perl broker know.
-const ORIGINAL: &str = "The original's options";
+use crate::cli::draft::Draft;
+use crate::cli::environment::{variable, variables};
+use crate::cli::setting::{Set, Setting};
+use crate::cli::settings::GROUPS;
+use crate::cli::sources::{FILE_DEFAULT, FILE_FLAG};
 
-/// A WebSocket message broker: the URL is the protocol.
-#[derive(Debug, Parser)]
-#[command(name = "mercury", version, max_term_width = 100)]
-pub(super) struct Arguments {
-    /// What to do; nothing is a call for help.
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
+/// What holds for all flags.
+const AFTER: &str = "\
+A SIZE is 256KiB, 1MB or a number of bytes; a DURATION is 25s, 1m30s or a number of seconds;
+a RATE is 100/s, 6000/m, 10/h or a number a second.
+A flag beats its variables, the first variable beats the second, an empty variable is none, and all
+of them beat the configuration file, whose keys are the flags' names with underscores: max_message.
+A variable takes several values between commas, the file as a list.";
+
+/// Everything that `mercury` understands.
+pub(super) fn command() -> Command {
+    let broker = with_settings(
+        Command::new("broker").about("Run the broker until SIGTERM or SIGINT").after_help(AFTER),
+    );
+    Command::new("mercury")
+        .about("A WebSocket message broker: the URL is the protocol")
+        .version(env!("CARGO_PKG_VERSION"))
+        .max_term_width(100)
+        .subcommand(broker)
+        .subcommand(Command::new("version").about("Print the version"))
 }
 
-/// What mercury can do.
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Run the broker until SIGTERM or SIGINT
-    #[command(allow_negative_numbers = true, args_override_self = true)]
-    Broker(Box<BrokerOptions>),
-    /// Print the version
-    Version,
+/// The flags of all settings, and the one that names a file with others.
+fn with_settings(command: Command) -> Command {
+    let file = Arg::new(FILE_FLAG).long(FILE_FLAG).value_name("FILE").help(format!(
+        "Where settings stand that neither flag nor variable names\n[default: {FILE_DEFAULT}, if \
+         it is there] [env: {}]",
+        variable(FILE_FLAG)
+    ));
+    let groups = GROUPS.iter().map(|(heading, settings)| {
+        settings.iter().map(move |setting| flag(setting).help_heading(*heading))
+    });
+    command
+        .allow_negative_numbers(true)
+        .args_override_self(true)
+        .args(groups.flatten())
+        .next_help_heading("Configuration")
+        .arg(file)
 }
 
-/// Everything that `mercury broker` takes.
-#[derive(Debug, Args)]
-pub(super) struct BrokerOptions {
-    /// Those that the Perl broker had.
-    #[command(flatten)]
-    pub(super) original: OriginalOptions,
-    /// Threads.
-    #[command(flatten)]
-    pub(super) shards: ShardOptions,
-    /// Sizes and counts.
-    #[command(flatten)]
-    pub(super) limits: LimitOptions,
-    /// Durations.
-    #[command(flatten)]
-    pub(super) timeouts: TimeoutOptions,
-    /// What goes to standard error.
-    #[command(flatten)]
-    pub(super) logs: LogOptions,
+/// The flag of a setting.
+fn flag(setting: &Setting) -> Arg {
+    let (default, variables) = (default(setting), variables(setting).join(", "));
+    let help = format!("{}\n[default: {default}] [env: {variables}]", setting.help);
+    let flag = Arg::new(setting.name).long(setting.name).help(help);
+    let flag = match setting.short {
+        Some(letter) => flag.short(letter),
+        None => flag,
+    };
+    let kind = Str::from(setting.kind);
+    match setting.set {
+        Set::One(_) => flag.value_name(kind).action(ArgAction::Set),
+        Set::Many(_) => flag.value_name(kind).action(ArgAction::Append),
+        Set::Switch(_) => flag.action(ArgAction::SetTrue),
+    }
 }
 
-/// Name and meaning as in the original.
-#[derive(Debug, Args)]
-#[command(next_help_heading = ORIGINAL)]
-pub(super) struct OriginalOptions {
-    /// Where to listen, once for each address: http://HOST:PORT, HOST an IP address, localhost or *
-    #[arg(short, long, value_name = "URL")]
-    pub(super) listen: Vec<String>,
-    /// development shows the demo page at /, production does not
-    #[arg(short, long, value_name = "MODE")]
-    pub(super) mode: Option<String>,
-    /// Connections that the kernel queues until they are accepted
-    #[arg(short, long, value_name = "N")]
-    pub(super) backlog: Option<String>,
-    /// Believe X-Forwarded-For and X-Forwarded-Proto
-    #[arg(short, long)]
-    pub(super) proxy: bool,
+/// The default as the operator would write it.
+fn default(setting: &Setting) -> String {
+    let Draft { config, log, .. } = Draft::new();
+    setting.default.map_or_else(|| (setting.value)(&config, &log).words(), str::to_owned)
 }
 
-/// Threads and their CPUs.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Shards")]
-pub(super) struct ShardOptions {
-    /// Threads that topics are spread over
-    #[arg(long, value_name = "N")]
-    pub(super) shards: Option<String>,
-    /// CPUs of the shards: auto, none, or a list like 0,2,4-7
-    #[arg(long, value_name = "CPUS")]
-    pub(super) pin: Option<String>,
-    /// Threads that accept connections and speak HTTP
-    #[arg(long, value_name = "N")]
-    pub(super) acceptors: Option<String>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Sizes and counts.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Limits")]
-pub(super) struct LimitOptions {
-    /// WebSocket connections at once, 0 is no limit
-    #[arg(short, long, help_heading = ORIGINAL, value_name = "N")]
-    pub(super) clients: Option<String>,
-    /// TCP connections of one client at once, an IPv4 address or an IPv6 /64, 0 is no limit
-    #[arg(long, value_name = "N")]
-    pub(super) connections_per_ip: Option<String>,
-    /// New TCP connections of all clients: 100/s, 6000/m or a number a second, 0 is no limit
-    #[arg(long, value_name = "RATE")]
-    pub(super) accept_rate: Option<String>,
-    /// Payload of one WebSocket message
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_message: Option<String>,
-    /// Body of one POST
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_body: Option<String>,
-    /// Bodies of all POSTs in flight
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_bodies: Option<String>,
-    /// Name of a topic, decoded
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_topic: Option<String>,
-    /// Topics at once
-    #[arg(long, value_name = "N")]
-    pub(super) max_topics: Option<String>,
-    /// What may wait for one receiver, at least twice --max-message
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_outbound: Option<String>,
-    /// What to do with a receiver over --max-outbound: close, drop-oldest or drop-newest, for one
-    /// pattern with bus= or pubsub= in front
-    #[arg(long, value_name = "POLICY")]
-    pub(super) slow_consumer: Vec<String>,
-    /// What all queues may hold together
-    #[arg(long, value_name = "SIZE")]
-    pub(super) memory_max: Option<String>,
-    /// What a topic may gather before its publishers wait
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_batch: Option<String>,
-    /// Jobs that wait in one topic for a puller, their payload
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_backlog: Option<String>,
-    /// Jobs that wait in one topic for a puller, their number
-    #[arg(long, value_name = "N")]
-    pub(super) max_backlog_messages: Option<String>,
-    /// Payload that waits in all backlogs
-    #[arg(long, value_name = "SIZE")]
-    pub(super) max_backlogs: Option<String>,
-}
-
-/// Durations.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Timeouts")]
-pub(super) struct TimeoutOptions {
-    /// Close a connection on which nothing came and no message went for this long, 0 is never
-    #[arg(short, long, help_heading = ORIGINAL, value_name = "DURATION")]
-    pub(super) inactivity_timeout: Option<String>,
-    /// Give a receiver up when a write to it makes no progress for this long
-    #[arg(long, value_name = "DURATION")]
-    pub(super) write_timeout: Option<String>,
-    /// Ping a connection that was silent for this long, 0 is never
-    #[arg(long, value_name = "DURATION")]
-    pub(super) ping_interval: Option<String>,
-    /// Drop a connection that does not answer a ping for this long
-    #[arg(long, value_name = "DURATION")]
-    pub(super) pong_timeout: Option<String>,
-    /// The same for a puller, which may be busy with a job
-    #[arg(long, value_name = "DURATION")]
-    pub(super) pull_pong_timeout: Option<String>,
-    /// How long stopping may take, 0 cuts at once
-    #[arg(long, value_name = "DURATION")]
-    pub(super) drain_timeout: Option<String>,
-}
-
-/// What goes to standard error.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Logs")]
-pub(super) struct LogOptions {
-    /// text or json
-    #[arg(long, value_name = "FORMAT")]
-    pub(super) log_format: Option<String>,
-    /// trace, debug, info, warn, error or off, and other levels for modules: warn,hyper=error
-    #[arg(long, value_name = "LEVEL")]
-    pub(super) log_level: Option<String>,
+    #[test]
+    fn every_flag_names_its_default_and_its_variables() {
+        let mut command = command();
+        let broker = command.find_subcommand_mut("broker").expect("it is the one that runs");
+        let help = broker.render_help().to_string();
+        let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "The original's options: -l, --listen <URL>",
+            "[default: http://*:3000] [env: MERCURY_LISTEN, MOJO_LISTEN]",
+            "[default: 256KiB] [env: MERCURY_MAX_MESSAGE, MOJO_MAX_WEBSOCKET_SIZE]",
+            "[default: 4h] [env: MERCURY_INACTIVITY_TIMEOUT]",
+            "Shards: --shards <N>",
+            "Limits: --connections-per-ip <N>",
+            "Timeouts: --write-timeout <DURATION>",
+            "Logs: --log-format <FORMAT>",
+            "Configuration: --config <FILE>",
+        ] {
+            assert!(flat.contains(part), "{part} is not in {help}");
+        }
+        let settings = broker.get_arguments().filter(|argument| argument.get_id() != "help");
+        let settings = settings.count();
+        assert_eq!(flat.matches("[default: ").count(), settings);
+        assert_eq!(flat.matches("[env: MERCURY_").count(), settings);
+    }
 }

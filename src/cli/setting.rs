@@ -1,108 +1,192 @@
-//! A value as it was written, with the name of where it was written.
+//! One thing that an operator can set: by flag, by variable or in the file, under one name.
 
-use std::fmt;
-use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::fmt::{self, Write as _};
 
 use crate::cli::Exit;
-use crate::config::Size;
-use crate::rate::Rate;
+use crate::cli::draft::Draft;
+use crate::cli::written::Written;
+use crate::config::{Config, Log};
 
-/// More is a slip of the keyboard, and would overflow a deadline.
-const DURATION_MAX: Duration = Duration::from_hours(365 * 24);
-/// Less than this is busy waiting.
-const DURATION_MIN: Duration = Duration::from_millis(1);
-/// Longer texts are no duration, and humantime panics on some of them.
-const DURATION_CHARACTERS_MAX: usize = 30;
-
-/// One value and where it comes from.
-#[derive(Debug)]
+/// What there is to know about one setting.
 pub(super) struct Setting {
-    /// `--max-message` or `MERCURY_MAX_MESSAGE`.
-    pub(super) source: String,
-    /// Never empty when it comes from the environment.
-    pub(super) text: String,
+    /// The flag's name; the variable is `MERCURY_MAX_MESSAGE`, the file's key `max_message`.
+    pub(super) name: &'static str,
+    /// The flag's letter.
+    pub(super) short: Option<char>,
+    /// The kind of its value, in capitals; nothing for a switch.
+    pub(super) kind: &'static str,
+    /// What it does, in a sentence without its end.
+    pub(super) help: &'static str,
+    /// The original's variables, strongest first.
+    pub(super) theirs: &'static [&'static str],
+    /// The default in words, where its value says too little.
+    pub(super) default: Option<&'static str>,
+    /// Whether the default is worked out from the machine and written `auto`.
+    pub(super) is_auto: bool,
+    /// Whether its text must not be shown.
+    pub(super) is_secret: bool,
+    /// Takes it over.
+    pub(super) set: Set,
+    /// What it is set to.
+    pub(super) value: fn(&Config, &Log) -> Value,
+}
+
+/// How often a setting may be written, and what is made of it.
+pub(super) enum Set {
+    /// Of several flags the last one counts.
+    One(fn(&mut Draft, &Written) -> Result<(), Exit>),
+    /// Flags add up; in a variable there are commas between, in the file it is a list.
+    Many(fn(&mut Draft, &[Written]) -> Result<(), Exit>),
+    /// A flag without a value; 1 or 0 in a variable, true or false in the file.
+    Switch(fn(&mut Draft, bool)),
+}
+
+/// All that was written about one setting in one place.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// One text, or as many as the list has, each with its own place.
+    pub(super) values: Vec<Written>,
+}
+
+/// A value as the file spells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// A size, a duration, a word.
+    Text(String),
+    /// A count, or 0 for none.
+    Number(usize),
+    /// On or off.
+    Switch(bool),
+    /// Several texts.
+    List(Vec<String>),
 }
 
 impl Setting {
-    /// What is wrong with the value, as one line.
-    pub(super) fn wrong(&self, reason: impl fmt::Display) -> Exit {
-        Exit::usage(format_args!("{}: '{}' {reason}", self.source, self.text))
+    /// A setting of one value.
+    pub(super) const fn one(
+        name: &'static str,
+        kind: &'static str,
+        help: &'static str,
+        set: fn(&mut Draft, &Written) -> Result<(), Exit>,
+        value: fn(&Config, &Log) -> Value,
+    ) -> Self {
+        Self::new(name, kind, help, Set::One(set), value)
     }
 
-    /// A number from 1 to `most`.
-    pub(super) fn count(&self, most: usize) -> Result<NonZeroUsize, Exit> {
-        let number = self.number(most)?;
-        NonZeroUsize::new(number).ok_or_else(|| self.wrong("is too small, the least is 1"))
+    /// A setting of several values.
+    pub(super) const fn many(
+        name: &'static str,
+        kind: &'static str,
+        help: &'static str,
+        set: fn(&mut Draft, &[Written]) -> Result<(), Exit>,
+        value: fn(&Config, &Log) -> Value,
+    ) -> Self {
+        Self::new(name, kind, help, Set::Many(set), value)
     }
 
-    /// A number up to `most`, 0 is no limit.
-    pub(super) fn count_or_unlimited(&self, most: usize) -> Result<Option<usize>, Exit> {
-        self.number(most).map(|number| Some(number).filter(|number| *number > 0))
+    /// A setting that is on or off.
+    pub(super) const fn switch(
+        name: &'static str,
+        help: &'static str,
+        set: fn(&mut Draft, bool),
+        value: fn(&Config, &Log) -> Value,
+    ) -> Self {
+        Self::new(name, "", help, Set::Switch(set), value)
     }
 
-    /// A number in a time; 0 is no limit.
-    pub(super) fn rate_or_unlimited(&self) -> Result<Option<Rate>, Exit> {
-        Rate::parse(&self.text).map_err(|error| self.wrong(error))
+    const fn new(
+        name: &'static str,
+        kind: &'static str,
+        help: &'static str,
+        set: Set,
+        value: fn(&Config, &Log) -> Value,
+    ) -> Self {
+        let (short, theirs, default) = (None, &[] as &[&str], None);
+        let (is_auto, is_secret) = (false, false);
+        Self { name, short, kind, help, theirs, default, is_auto, is_secret, set, value }
     }
 
-    /// A size from 1 byte to `most`.
-    pub(super) fn size(&self, most: Size) -> Result<usize, Exit> {
-        match Size::parse(&self.text).map_err(|error| self.wrong(error))? {
-            Size(0) => Err(self.wrong("is too small, 0 is not unlimited here")),
-            size if size > most => Err(self.wrong(format_args!("is more than {most}"))),
-            Size(bytes) => Ok(bytes),
+    /// With a letter.
+    pub(super) const fn short(mut self, letter: char) -> Self {
+        self.short = Some(letter);
+        self
+    }
+
+    /// With variables that the original knows.
+    pub(super) const fn theirs(mut self, variables: &'static [&'static str]) -> Self {
+        self.theirs = variables;
+        self
+    }
+
+    /// With words for the default.
+    pub(super) const fn default(mut self, words: &'static str) -> Self {
+        self.default = Some(words);
+        self
+    }
+
+    /// With a default that the machine decides, in words.
+    pub(super) const fn auto(mut self, words: &'static str) -> Self {
+        self.is_auto = true;
+        self.default(words)
+    }
+
+    /// As the file spells it.
+    pub(super) fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+
+    /// Takes over what was found.
+    pub(super) fn apply(&self, draft: &mut Draft, found: &Found) -> Result<(), Exit> {
+        match self.set {
+            Set::Many(set) => set(draft, &found.values),
+            // there is one value, whatever the place
+            Set::One(set) => found.values.iter().try_for_each(|written| set(draft, written)),
+            Set::Switch(set) => found.values.iter().try_for_each(|written| {
+                set(draft, written.switch()?);
+                Ok(())
+            }),
         }
     }
+}
 
-    /// A duration that may not be 0.
-    pub(super) fn duration(&self) -> Result<Duration, Exit> {
-        let reason = "is too short, 0 is not endless here";
-        self.duration_or_never()?.ok_or_else(|| self.wrong(reason))
-    }
-
-    /// A duration; 0 is `None`.
-    pub(super) fn duration_or_never(&self) -> Result<Option<Duration>, Exit> {
-        let bare = self.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let unit = if bare { "s" } else { "" };
-        let syntax = "is not a duration like 25s, 1m30s or a number of seconds";
-        if self.text.len() > DURATION_CHARACTERS_MAX {
-            return Err(self.wrong(syntax));
+impl Value {
+    /// Without the file's quotes, for sentences.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::List(texts) => texts.join(", "),
+            plain => plain.to_string(),
         }
-        let duration = match humantime::parse_duration(&format!("{}{unit}", self.text)) {
-            Ok(duration) => duration,
-            Err(humantime::DurationError::NumberOverflow) => {
-                return Err(self.wrong("is too long, or finer than a nanosecond"));
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(&quoted(text)),
+            Self::Number(number) => number.fmt(f),
+            Self::Switch(is_on) => is_on.fmt(f),
+            Self::List(texts) => {
+                let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+                write!(f, "[{}]", texts.join(", "))
             }
-            Err(_) => return Err(self.wrong(syntax)),
-        };
-        match duration {
-            Duration::ZERO => Ok(None),
-            short if short < DURATION_MIN => Err(self.wrong("is less than 1ms")),
-            long if long > DURATION_MAX => Err(self.wrong("is more than 365 days")),
-            fine => Ok(Some(fine)),
         }
     }
+}
 
-    /// On or off: flags without a value have words in the environment.
-    pub(super) fn switch(&self) -> Result<bool, Exit> {
-        match self.text.to_ascii_lowercase().as_str() {
-            "1" | "true" | "yes" | "on" => Ok(true),
-            "0" | "false" | "no" | "off" => Ok(false),
-            _ => Err(self.wrong("is not 1 or 0")),
+/// A text in TOML's quotes.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control.is_control() => {
+                write!(quoted, "\\u{:04X}", u32::from(control)).expect("a String takes all");
+            }
+            other => quoted.push(other),
         }
     }
-
-    /// Digits alone: a sign or an exponent is a slip where things are counted.
-    fn number(&self, most: usize) -> Result<usize, Exit> {
-        let text = self.text.as_str();
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(self.wrong("is not a whole number"));
-        }
-        // Only too many digits are left to fail.
-        match text.parse() {
-            Ok(number) if number <= most => Ok(number),
-            _ => Err(self.wrong(format_args!("is more than {most}"))),
-        }
-    }
+    quoted.push('"');
+    quoted
 }

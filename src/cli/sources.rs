@@ -1,207 +1,225 @@
-//! Where each setting is found: its flag, else the environment, else its default.
+//! Where each setting is found: its flag, else the environment, else the file, else its default.
 
-use std::num::NonZeroUsize;
+use std::io;
 
+use clap::ArgMatches;
+
+use crate::cli::draft::Draft;
 use crate::cli::environment::{self, Environment};
-use crate::cli::options::{
-    BrokerOptions, LimitOptions, LogOptions, OriginalOptions, ShardOptions, TimeoutOptions,
-};
-use crate::cli::setting::Setting;
-use crate::cli::{Exit, LISTEN_DEFAULT};
-use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, Size, cores, memory};
-use crate::limits::{HEAD_BYTES_MAX, Limits, SHARDS_PER_ACCEPTOR};
-use crate::slow_consumer::SlowConsumer;
+use crate::cli::setting::{Found, Set, Setting};
+use crate::cli::settings::{self, LARGEST};
+use crate::cli::written::{Source, Written};
+use crate::cli::{Exit, Surroundings};
+use crate::config::file::{self, Entered, Entry};
+use crate::config::{Config, Log};
+use crate::limits::LimitsError;
 
-/// Threads of one kind: far more than any machine has cores.
-const THREADS_MAX: usize = 1024;
-/// Connections, topics, jobs: more than memory has room for.
-const COUNT_MAX: usize = 1_000_000_000;
-/// `listen(2)` takes an `int`.
-const ACCEPT_BACKLOG_MAX: usize = 0x7fff_ffff;
-/// Percent-encoding triples a topic, and it shares the head with other fields.
-const TOPIC_MAX: Size = Size(HEAD_BYTES_MAX / 4);
-/// What [`Size`] reads at most, so it bounds nothing more.
-const SIZE_MAX: Size = Size(usize::MAX);
+/// The file that is read where nobody names one.
+pub(super) const FILE_DEFAULT: &str = "mercury.toml";
+/// The flag that names one.
+pub(super) const FILE_FLAG: &str = "config";
+/// Keys less alike than this are no slips of the keyboard.
+const ALIKE_MIN: f64 = 0.8;
 
-/// Everything that was set outside the flags.
-pub(super) struct Sources<'a> {
-    /// Behind every flag.
-    pub(super) environment: Environment<'a>,
+/// All settings, checked.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// The broker's.
+    pub(super) config: Config,
+    /// The log's.
+    pub(super) log: Log,
 }
 
-impl Sources<'_> {
-    /// All settings, checked one by one and against each other.
-    pub(super) fn settle(&self, options: BrokerOptions) -> Result<(Config, Log), Exit> {
-        let BrokerOptions { original, shards, limits, timeouts, logs } = options;
-        let mut bounds = Limits::default();
-        let memory = limits.memory_max.clone();
-        self.set_limits(&mut bounds, limits)?;
-        self.set_timeouts(&mut bounds, timeouts)?;
-        bounds.check().map_err(Exit::usage)?;
-        let log = self.log(logs)?;
-        let mut config = self.config(original, shards, bounds)?;
-        self.set_memory(&mut config, memory)?;
-        Ok((config, log))
-    }
+/// Everything that was written anywhere.
+pub(super) struct Sources<'a> {
+    flags: &'a ArgMatches,
+    environment: Environment<'a>,
+    file: Option<File>,
+}
 
-    /// The settings that are not limits.
-    fn config(
-        &self,
-        original: OriginalOptions,
-        threads: ShardOptions,
-        limits: Limits,
-    ) -> Result<Config, Exit> {
-        let listen = self.listen(original.listen)?;
-        let mode = self.find("mode", original.mode, |mode| {
-            Mode::parse(&mode.text).ok_or_else(|| mode.wrong("is not development or production"))
-        })?;
-        let backlog = |setting: &Setting| setting.count(ACCEPT_BACKLOG_MAX);
-        let accept_backlog = self.find("backlog", original.backlog, backlog)?;
-        let proxy = original.proxy || self.find("proxy", None, Setting::switch)?.unwrap_or(false);
-        let count = |setting: &Setting| setting.count(THREADS_MAX);
-        let shards = self.find("shards", threads.shards, count)?.unwrap_or_else(cores::usable);
-        let acceptors = self.find("acceptors", threads.acceptors, count)?;
-        let enough = NonZeroUsize::new(shards.get() / SHARDS_PER_ACCEPTOR);
-        let pin = self.find("pin", threads.pin, |pin| {
-            Pin::parse(&pin.text).map_err(|error| pin.wrong(error))
-        })?;
-        Ok(Config {
-            listen,
-            mode: mode.unwrap_or(Mode::Development),
-            accept_backlog: accept_backlog.and_then(|number| u32::try_from(number.get()).ok()),
-            proxy,
-            shards,
-            acceptors: acceptors.or(enough).unwrap_or(NonZeroUsize::MIN),
-            pin: pin.unwrap_or(Pin::Auto),
-            limits,
-        })
-    }
+/// A file that was read.
+struct File {
+    path: String,
+    entries: Vec<Entry>,
+}
 
-    /// A flag names one address, a variable as many as there are between its commas.
-    fn listen(&self, given: Vec<String>) -> Result<Vec<Listen>, Exit> {
-        let parse =
-            |setting: &Setting| Listen::parse(&setting.text).map_err(|error| setting.wrong(error));
-        let flag = |text| Setting { source: "--listen".to_owned(), text };
-        let mut settings: Vec<_> = given.into_iter().map(flag).collect();
-        if settings.is_empty()
-            && let Some(Setting { source, text }) = environment::setting(self.environment, "listen")
-        {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            let variable = |part: &str| Setting { source: source.clone(), text: part.to_owned() };
-            settings.extend(parts.map(variable));
-            if settings.is_empty() {
-                return Err(Setting { source, text }.wrong("names no address"));
+impl<'a> Sources<'a> {
+    /// Reads the file that flags or variables name, or else the one that lies there.
+    pub(super) fn new(
+        flags: &'a ArgMatches,
+        surroundings: &Surroundings<'a>,
+    ) -> Result<Self, Exit> {
+        let environment = surroundings.environment;
+        let variable = || environment(&environment::variable(FILE_FLAG));
+        let named = flags.get_one::<String>(FILE_FLAG).cloned().or_else(variable);
+        let named = named.filter(|path| !path.is_empty());
+        let is_named = named.is_some();
+        let path = named.unwrap_or_else(|| FILE_DEFAULT.to_owned());
+        let file = match (surroundings.file)(&path) {
+            Ok(bytes) => Some(File::new(path, &bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => None,
+            Err(error) => {
+                return Err(Exit::start(format_args!("cannot read {path}: {}", words(&error))));
             }
-        }
-        if settings.is_empty() {
-            settings.push(flag(LISTEN_DEFAULT.to_owned()));
-        }
-        settings.iter().map(parse).collect()
-    }
-
-    /// Sizes and counts.
-    fn set_limits(&self, limits: &mut Limits, options: LimitOptions) -> Result<(), Exit> {
-        let size = |setting: &Setting| setting.size(SIZE_MAX);
-        let topic = |setting: &Setting| setting.size(TOPIC_MAX);
-        let count = |setting: &Setting| setting.count(COUNT_MAX).map(NonZeroUsize::get);
-        let or_unlimited = |setting: &Setting| setting.count_or_unlimited(COUNT_MAX);
-        let jobs = &mut limits.backlog_messages_max;
-        self.set("max-backlog-messages", options.max_backlog_messages, count, jobs)?;
-        self.set("clients", options.clients, or_unlimited, &mut limits.connections_max)?;
-        let per_ip = &mut limits.address_connections_max;
-        self.set("connections-per-ip", options.connections_per_ip, or_unlimited, per_ip)?;
-        let rate = Setting::rate_or_unlimited;
-        self.set("accept-rate", options.accept_rate, rate, &mut limits.accept_rate_max)?;
-        self.set("max-message", options.max_message, size, &mut limits.message_bytes_max)?;
-        self.set("max-body", options.max_body, size, &mut limits.body_bytes_max)?;
-        limits.make_room();
-        self.set("max-bodies", options.max_bodies, size, &mut limits.bodies_bytes_max)?;
-        self.set("max-topic", options.max_topic, topic, &mut limits.topic_bytes_max)?;
-        self.set("max-topics", options.max_topics, count, &mut limits.topics_max)?;
-        self.set("max-outbound", options.max_outbound, size, &mut limits.outbound_bytes_max)?;
-        self.set_slow_consumer(&mut limits.slow_consumer, options.slow_consumer)?;
-        self.set("max-batch", options.max_batch, size, &mut limits.batch_bytes_max)?;
-        self.set("max-backlog", options.max_backlog, size, &mut limits.backlog_bytes_max)?;
-        self.set("max-backlogs", options.max_backlogs, size, &mut limits.backlogs_bytes_max)
-    }
-
-    /// What is not set holds at least what it must.
-    fn set_memory(&self, config: &mut Config, given: Option<String>) -> Result<(), Exit> {
-        let threads = config.shards.get() + config.acceptors.get();
-        let limits = &mut config.limits;
-        limits.memory_bytes_max = memory::half().max(limits.memory_least(threads));
-        let size = |setting: &Setting| setting.size(SIZE_MAX);
-        self.set("memory-max", given, size, &mut limits.memory_bytes_max)?;
-        limits.check_memory(threads).map_err(Exit::usage)
-    }
-
-    /// The flag may come several times, each for another pattern.
-    fn set_slow_consumer(
-        &self,
-        policies: &mut SlowConsumer,
-        given: Vec<String>,
-    ) -> Result<(), Exit> {
-        let flag = |text| Setting { source: "--slow-consumer".to_owned(), text };
-        let mut settings: Vec<_> = given.into_iter().map(flag).collect();
-        if settings.is_empty() {
-            settings.extend(environment::setting(self.environment, "slow-consumer"));
-        }
-        settings.iter().try_for_each(|setting| {
-            policies.set(&setting.text).map_err(|error| setting.wrong(error))
-        })
-    }
-
-    /// Durations.
-    fn set_timeouts(&self, limits: &mut Limits, options: TimeoutOptions) -> Result<(), Exit> {
-        let length = Setting::duration;
-        let or_never = Setting::duration_or_never;
-        let at_once = |drain: &Setting| drain.duration_or_never().map(Option::unwrap_or_default);
-        let idle = &mut limits.inactivity_max;
-        self.set("inactivity-timeout", options.inactivity_timeout, or_never, idle)?;
-        self.set("write-timeout", options.write_timeout, length, &mut limits.write_stall_max)?;
-        self.set("ping-interval", options.ping_interval, or_never, &mut limits.ping_interval)?;
-        self.set("pong-timeout", options.pong_timeout, length, &mut limits.pong_wait_max)?;
-        let pull = &mut limits.pull_pong_wait_max;
-        self.set("pull-pong-timeout", options.pull_pong_timeout, length, pull)?;
-        self.set("drain-timeout", options.drain_timeout, at_once, &mut limits.drain_max)
-    }
-
-    /// How and what to log.
-    fn log(&self, options: LogOptions) -> Result<Log, Exit> {
-        let format = self.find("log-format", options.log_format, |format| {
-            LogFormat::parse(&format.text).ok_or_else(|| format.wrong("is not text or json"))
-        })?;
-        let filter = self.find("log-level", options.log_level, |level| {
-            LogFilter::parse(&level.text).map_err(|error| level.wrong(error))
-        })?;
-        Ok(Log { format: format.unwrap_or(LogFormat::Text), filter: filter.unwrap_or_default() })
-    }
-
-    /// Replaces a default by what was set.
-    fn set<T>(
-        &self,
-        flag: &str,
-        given: Option<String>,
-        parse: impl FnOnce(&Setting) -> Result<T, Exit>,
-        place: &mut T,
-    ) -> Result<(), Exit> {
-        if let Some(value) = self.find(flag, given, parse)? {
-            *place = value;
-        }
-        Ok(())
-    }
-
-    /// The value of the flag, else of its strongest variable.
-    fn find<T>(
-        &self,
-        flag: &str,
-        given: Option<String>,
-        parse: impl FnOnce(&Setting) -> Result<T, Exit>,
-    ) -> Result<Option<T>, Exit> {
-        let setting = match given {
-            Some(text) => Some(Setting { source: format!("--{flag}"), text }),
-            None => environment::setting(self.environment, flag),
         };
-        setting.as_ref().map(parse).transpose()
+        Ok(Self { flags, environment, file })
     }
+
+    /// Takes all settings over and checks them, one by one and against each other.
+    pub(super) fn settle(&self) -> Result<Settled, Exit> {
+        let mut draft = Draft::new();
+        let is_largest = |setting: &&Setting| LARGEST.contains(&setting.name);
+        for setting in settings::all().filter(is_largest) {
+            self.take(setting, &mut draft)?;
+        }
+        draft.config.limits.make_room();
+        for setting in settings::all().filter(|setting| !is_largest(setting)) {
+            self.take(setting, &mut draft)?;
+        }
+        let (config, log) = draft.settle().map_err(|error| self.contradiction(&error))?;
+        Ok(Settled { config, log })
+    }
+
+    /// One that the file has is checked, even where something stronger is set.
+    fn take(&self, setting: &Setting, draft: &mut Draft) -> Result<(), Exit> {
+        let places = [self.in_file(setting)?, self.outside(setting)?];
+        places.iter().flatten().try_for_each(|found| setting.apply(draft, found))
+    }
+
+    /// Where the strongest value stands.
+    fn source(&self, setting: &Setting) -> Source {
+        let found = self.flag(setting).or_else(|| self.variable(setting));
+        let entry = || {
+            let file = self.file.as_ref()?;
+            Some(file.source(setting, file.entry(setting)?.line))
+        };
+        found.map(|(source, _)| source).or_else(entry).unwrap_or(Source::Default)
+    }
+
+    /// What the flag, else the environment says.
+    fn outside(&self, setting: &Setting) -> Result<Option<Found>, Exit> {
+        let Some((source, texts)) = self.flag(setting).or_else(|| self.variable(setting)) else {
+            return Ok(None);
+        };
+        if texts.is_empty() {
+            return Err(source.wrong("names nothing between its commas"));
+        }
+        let values = texts.into_iter().map(|text| written(setting, source.clone(), text));
+        Ok(Some(Found { values: values.collect() }))
+    }
+
+    /// The flag, as often as it was given.
+    fn flag(&self, setting: &Setting) -> Option<(Source, Vec<String>)> {
+        let texts: Vec<String> = match setting.set {
+            Set::Switch(_) if self.flags.get_flag(setting.name) => vec!["1".to_owned()],
+            Set::Switch(_) => return None,
+            _ => self.flags.get_many::<String>(setting.name)?.cloned().collect(),
+        };
+        Some((Source::Flag(format!("--{}", setting.name)), texts))
+    }
+
+    /// The strongest variable; several values stand between commas.
+    fn variable(&self, setting: &Setting) -> Option<(Source, Vec<String>)> {
+        let (name, text) = environment::find(self.environment, setting)?;
+        let texts = match setting.set {
+            Set::Many(_) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                parts.map(str::to_owned).collect()
+            }
+            _ => vec![text],
+        };
+        Some((Source::Variable(name), texts))
+    }
+
+    /// What the file says.
+    fn in_file(&self, setting: &Setting) -> Result<Option<Found>, Exit> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let Some(Entry { line, value, .. }) = file.entry(setting) else { return Ok(None) };
+        let source = file.source(setting, *line);
+        let reason = match (&setting.set, value) {
+            (Set::Switch(_), Entered::Switch(is_on)) => {
+                let text = if *is_on { "1" } else { "0" };
+                let values = vec![written(setting, source, text.to_owned())];
+                return Ok(Some(Found { values }));
+            }
+            (Set::One(_) | Set::Many(_), Entered::Text(text)) => {
+                let values = vec![written(setting, source, text.clone())];
+                return Ok(Some(Found { values }));
+            }
+            (Set::Many(_), Entered::List(texts)) if !texts.is_empty() => {
+                let each = |(line, text): &(usize, String)| {
+                    written(setting, file.source(setting, *line), text.clone())
+                };
+                return Ok(Some(Found { values: texts.iter().map(each).collect() }));
+            }
+            (Set::Many(_), Entered::List(_)) => "is an empty list",
+            (Set::Switch(_), _) => "is not true or false",
+            (Set::One(_), Entered::List(_)) => "is a list, and takes one value",
+            (_, Entered::Switch(_)) => "is true or false, which means nothing here",
+            (_, Entered::Other(what)) => {
+                let reason = format_args!("is {what}, which means nothing here");
+                return Err(source.wrong(reason));
+            }
+        };
+        Err(source.wrong(reason))
+    }
+
+    /// Two settings that cannot both hold: it is for the one that is too small to say where.
+    fn contradiction(&self, error: &LimitsError) -> Exit {
+        let name = error.flag.trim_start_matches('-');
+        let found = settings::all().find(|setting| setting.name == name);
+        match found.map(|setting| self.source(setting)) {
+            Some(Source::File { path, line, .. }) => {
+                Exit::start(format_args!("{path}:{line}: {error}"))
+            }
+            _ => Exit::usage(error),
+        }
+    }
+}
+
+fn written(setting: &Setting, source: Source, text: String) -> Written {
+    Written { source, text, is_secret: setting.is_secret }
+}
+
+impl File {
+    /// Every key must be a setting's.
+    fn new(path: String, bytes: &[u8]) -> Result<Self, Exit> {
+        let entries = file::read(bytes)
+            .map_err(|error| Exit::start(format_args!("{path}:{}: {error}", error.line)))?;
+        for Entry { key, line, .. } in &entries {
+            if settings::all().any(|setting| setting.key() == *key) {
+                continue;
+            }
+            let advice = match nearest(key) {
+                Some(nearest) => format!("did you mean {nearest}"),
+                None => "see mercury help broker".to_owned(),
+            };
+            return Err(Exit::start(format_args!("{path}:{line}: unknown key '{key}', {advice}")));
+        }
+        Ok(Self { path, entries })
+    }
+
+    fn entry(&self, setting: &Setting) -> Option<&Entry> {
+        let key = setting.key();
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    fn source(&self, setting: &Setting, line: usize) -> Source {
+        Source::File { path: self.path.clone(), line, key: setting.key() }
+    }
+}
+
+/// The key that is most like this one.
+fn nearest(key: &str) -> Option<String> {
+    let alike = |setting: &Setting| (strsim::jaro_winkler(&setting.key(), key), setting.key());
+    let best = settings::all().map(alike).max_by(|one, other| one.0.total_cmp(&other.0));
+    best.filter(|(likeness, _)| *likeness >= ALIKE_MIN).map(|(_, key)| key)
+}
+
+/// An error of the system without its number: `no such file or directory`.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    let first = words.chars().take(1).flat_map(char::to_lowercase);
+    first.chain(words.chars().skip(1)).collect()
 }

@@ -1,5 +1,6 @@
 //! What is logged, and how it looks.
 
+use std::fmt;
 use std::str::FromStr as _;
 
 use tracing::level_filters::LevelFilter;
@@ -31,6 +32,15 @@ impl LogFormat {
             "json" => Some(Self::Json),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
     }
 }
 
@@ -72,6 +82,13 @@ impl LogFilter {
             }
         }
         Ok(filter)
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.level.fmt(f)?;
+        self.directives.iter().try_for_each(|(module, level)| write!(f, ",{module}={level}"))
     }
 }
 

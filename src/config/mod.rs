@@ -3,12 +3,14 @@
 //! The errors of this folder read on from the value that they are about: `'x' is not a size`.
 
 pub mod cores;
+pub mod file;
 mod listen;
 mod log;
 pub mod memory;
 mod pin;
 mod size;
 
+use std::fmt;
 use std::num::NonZeroUsize;
 
 use crate::limits::Limits;
@@ -19,7 +21,7 @@ pub use pin::{Pin, PinError};
 pub use size::{Size, SizeError};
 
 /// All settings of one broker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen; every one gets its start-up line.
     pub listen: Vec<Listen>,
@@ -57,5 +59,14 @@ impl Mode {
             "production" => Some(Self::Production),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! Where an operator wants the shard threads to run.
 
+use std::fmt;
+
 /// CPUs that an affinity mask of the kernel's usual size can name.
 const CPUS_MAX: usize = 1024;
 
@@ -46,6 +48,19 @@ impl Pin {
             cpus.extend(first..=last);
         }
         Ok(Self::List(cpus))
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::None => f.write_str("none"),
+            Self::List(cpus) => {
+                let cpus: Vec<_> = cpus.iter().map(ToString::to_string).collect();
+                f.write_str(&cpus.join(","))
+            }
+        }
     }
 }
 

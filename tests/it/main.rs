@@ -10,6 +10,7 @@ mod breaches;
 mod bus;
 mod closing;
 mod command_line;
+mod configuration;
 mod cors;
 mod descriptors;
 mod draining;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
@@ -61,6 +61,16 @@ impl Process {
         Self::launch(&[], arguments, variables).await
     }
 
+    /// A broker that works in a folder, with these arguments and variables; it listens when this
+    /// returns.
+    pub(crate) async fn start_in(
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::spawn_in(folder, &[], arguments, variables).started(arguments).await
+    }
+
     /// A broker that a launcher becomes, like `nsenter`; it listens when this returns.
     pub(crate) async fn launch(
         launcher: &[&str],
@@ -93,10 +103,29 @@ impl Process {
         Self::spawn(&[], arguments, variables).ended().await
     }
 
+    /// Runs in a folder to its end.
+    pub(crate) async fn run_in(
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Ended {
+        Self::spawn_in(folder, &[], arguments, variables).ended().await
+    }
+
     fn spawn(launcher: &[&str], arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn_in(Path::new("."), launcher, arguments, variables)
+    }
+
+    fn spawn_in(
+        folder: &Path,
+        launcher: &[&str],
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let command = [launcher, &[env!("CARGO_BIN_EXE_mercury")], arguments].concat();
         let mut child = Command::new(command[0])
             .args(command[1..].iter().map(OsStr::new))
+            .current_dir(folder)
             .env_clear()
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -237,7 +266,7 @@ pub(crate) fn field<T: FromStr>(line: &str, name: &str) -> T {
 }
 
 /// The CPUs that a thread may run on, as the kernel lists them.
-pub(crate) fn permitted(status: &std::path::Path) -> String {
+pub(crate) fn permitted(status: &Path) -> String {
     let status = fs::read_to_string(status).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
     line.unwrap().trim().to_owned()

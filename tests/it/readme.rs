@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-use mercury::cli::{self, Invocation};
+use mercury::cli::{self, Invocation, Surroundings};
 use mercury::metrics::Counters;
 
 use crate::server::{Client, TestServer};
@@ -165,7 +165,9 @@ fn flag(text: &str) -> String {
 
 fn flags_of_the_help() -> Flags {
     let words = ["mercury", "help", "broker"].map(Into::into);
-    let Ok(Invocation::Print(help)) = cli::parse(words, &|_| None) else { panic!("no help") };
+    let Ok(Invocation::Print(help)) = cli::parse(words, &Surroundings::NONE) else {
+        panic!("no help")
+    };
     // an option stands at the left, what is said about it far from it
     let is_option = |line: &str| {
         let text = line.trim_start();

@@ -74,17 +74,28 @@ pub(crate) fn codes(sources: &[Source]) -> Vec<String> {
 
 /// Every flag is explained.
 pub(crate) fn flags(sources: &[Source]) -> Vec<String> {
-    let options = find(sources, "src/cli/options.rs");
+    let tables = || sources.iter().filter(|source| source.path.starts_with("src/cli/settings/"));
     let mut findings = vec![];
-    for (at, _) in options.product.match_indices("#[arg(") {
-        let field = options.product[at..].find("pub(super) ").map_or(at, |found| at + found + 11);
-        let name = options.product[field..].split(':').next().unwrap_or_default();
-        let flag = format!("--{}", name.replace('_', "-"));
-        if !is_documented(sources, &flag) {
-            findings.push(options.at(field, &format!("{flag} is not in docs/")));
+    for source in tables() {
+        for (at, name) in literals(source).into_iter().filter(|(at, _)| is_setting(source, *at)) {
+            let flag = format!("--{name}");
+            if !is_documented(sources, &flag) {
+                findings.push(source.at(at, &format!("{flag} is not in docs/")));
+            }
         }
     }
+    if tables().next().is_none() {
+        findings.push("src/cli/settings/ is missing; this rule reads it".to_owned());
+    }
     findings
+}
+
+/// Whether the text at `at` is the name of a setting: the first thing that makes one.
+fn is_setting(source: &Source, at: usize) -> bool {
+    let before = source.product[..at].trim_end();
+    ["Setting::one(", "Setting::many(", "Setting::switch(", "limit!("]
+        .iter()
+        .any(|maker| before.ends_with(maker))
 }
 
 /// The one-line texts of a file's product code, with where they stand.
@@ -155,11 +166,11 @@ mod tests {
     fn a_code_or_flag_without_words_is_found() {
         let code = "Refusal::new(\n    503,\n    \"inbox-full\", \"a, b\");\n\
             X { code: \"drain\" };\ncheck_host(request.headers(), \"host\")?;";
-        let flag = "#[arg(short, long)]\npub(super) max_backlog: Option<String>,";
-        let files = [("src/http/x.rs", code), ("src/cli/options.rs", flag)];
+        let flag = "Setting::one(\n    \"max-backlog\",\n    \"SIZE\");";
+        let files = [("src/http/x.rs", code), ("src/cli/settings/limits.rs", flag)];
         let silent = sources(&files);
         assert_eq!(codes(&silent).len(), 3);
-        assert_eq!(flags(&silent), ["src/cli/options.rs:2: --max-backlog is not in docs/"]);
+        assert_eq!(flags(&silent), ["src/cli/settings/limits.rs:2: --max-backlog is not in docs/"]);
         let similar = ("docs/x.md", "`--max-backlogs`, inbox-fuller, drains");
         let similar = sources(&[files[0], files[1], similar]);
         assert_eq!((codes(&similar).len(), flags(&similar).len()), (3, 1));

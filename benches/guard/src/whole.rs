@@ -9,7 +9,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::Child;
 
-use mercury::cli::{self, Invocation};
+use mercury::cli::{self, Invocation, Surroundings};
 use mercury::server::Server;
 
 use crate::callgrind::{self, CallgrindError};
@@ -118,7 +118,8 @@ impl Load {
 /// The broker's side: says where it listens, and is there until its input ends.
 pub(crate) fn serve() -> Result<(), CallgrindError> {
     let broken = |source| CallgrindError::Broken { what: "the broker".to_owned(), source };
-    let Ok(Invocation::Broker { config, .. }) = cli::parse(BROKER.map(OsString::from), &|_| None)
+    let Ok(Invocation::Broker { config, .. }) =
+        cli::parse(BROKER.map(OsString::from), &Surroundings::NONE)
     else {
         unreachable!("the options are right");
     };

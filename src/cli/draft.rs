@@ -1,0 +1,55 @@
+//! Settings while they are being taken over: what depends on others is worked out at the end.
+
+use std::num::NonZeroUsize;
+
+use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, cores, memory};
+use crate::limits::{Limits, LimitsError, SHARDS_PER_ACCEPTOR};
+
+/// Where the original listens.
+pub(super) const LISTEN_DEFAULT: &str = "http://*:3000";
+
+/// A configuration that may still have gaps.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// All that stands by itself.
+    pub(super) config: Config,
+    /// The log's.
+    pub(super) log: Log,
+    /// Else they follow from the shards.
+    pub(super) acceptors: Option<NonZeroUsize>,
+    /// Else it follows from the machine, and from what it must hold.
+    pub(super) memory_bytes_max: Option<usize>,
+}
+
+impl Draft {
+    /// Everything at its default.
+    pub(super) fn new() -> Self {
+        let listen = Listen::parse(LISTEN_DEFAULT).expect("the default is right");
+        let config = Config {
+            listen: vec![listen],
+            mode: Mode::Development,
+            accept_backlog: None,
+            proxy: false,
+            shards: cores::usable(),
+            acceptors: NonZeroUsize::MIN,
+            pin: Pin::Auto,
+            limits: Limits::default(),
+        };
+        let log = Log { format: LogFormat::Text, filter: LogFilter::default() };
+        Self { config, log, acceptors: None, memory_bytes_max: None }
+    }
+
+    /// Fills the gaps, and checks what was set one against the other.
+    pub(super) fn settle(self) -> Result<(Config, Log), LimitsError> {
+        let Self { mut config, log, acceptors, memory_bytes_max } = self;
+        config.limits.check()?;
+        let enough = NonZeroUsize::new(config.shards.get() / SHARDS_PER_ACCEPTOR);
+        config.acceptors = acceptors.or(enough).unwrap_or(NonZeroUsize::MIN);
+        let threads = config.shards.get() + config.acceptors.get();
+        let least = config.limits.memory_least(threads);
+        config.limits.memory_bytes_max =
+            memory_bytes_max.unwrap_or_else(|| memory::half().max(least));
+        config.limits.check_memory(threads)?;
+        Ok((config, log))
+    }
+}

@@ -1,0 +1,90 @@
+//! The settings that the original has, name and meaning.
+
+use super::duration;
+use crate::cli::setting::{Setting, Value};
+use crate::cli::written::{AUTO, Written};
+use crate::config::{Listen, Mode};
+
+/// `listen(2)` takes an `int`.
+const ACCEPT_BACKLOG_MAX: usize = 0x7fff_ffff;
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::many(
+        "listen",
+        "URL",
+        "Where to listen, once for each address: http://HOST:PORT, HOST an IP address, localhost \
+         or *",
+        |draft, urls| {
+            let parse = |url: &Written| Listen::parse(&url.text).map_err(|error| url.wrong(error));
+            draft.config.listen = urls.iter().map(parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+        |config, _| Value::List(config.listen.iter().map(|listen| listen.url.clone()).collect()),
+    )
+    .short('l')
+    .theirs(&["MOJO_LISTEN"]),
+    Setting::one(
+        "mode",
+        "MODE",
+        "development shows the demo page at /, production does not",
+        |draft, mode| {
+            let wrong = || mode.wrong("is not development or production");
+            draft.config.mode = Mode::parse(&mode.text).ok_or_else(wrong)?;
+            Ok(())
+        },
+        |config, _| Value::Text(config.mode.to_string()),
+    )
+    .short('m')
+    .theirs(&["MOJO_MODE", "PLACK_ENV"]),
+    Setting::one(
+        "backlog",
+        "N",
+        "Connections that the kernel queues until they are accepted",
+        |draft, backlog| {
+            draft.config.accept_backlog = if backlog.is_auto() {
+                None
+            } else {
+                u32::try_from(backlog.count(ACCEPT_BACKLOG_MAX)?.get()).ok()
+            };
+            Ok(())
+        },
+        |config, _| match config.accept_backlog {
+            None => Value::Text(AUTO.to_owned()),
+            Some(backlog) => Value::Number(backlog as usize),
+        },
+    )
+    .short('b')
+    .auto("the system's maximum"),
+    Setting::switch(
+        "proxy",
+        "Believe X-Forwarded-For and X-Forwarded-Proto",
+        |draft, is_on| draft.config.proxy = is_on,
+        |config, _| Value::Switch(config.proxy),
+    )
+    .short('p')
+    .default("off")
+    .theirs(&["MOJO_REVERSE_PROXY"]),
+    Setting::one(
+        "clients",
+        "N",
+        "WebSocket connections at once, 0 is no limit",
+        |draft, clients| {
+            draft.config.limits.connections_max = clients.count_or_unlimited()?;
+            Ok(())
+        },
+        |config, _| Value::Number(config.limits.connections_max.unwrap_or(0)),
+    )
+    .short('c')
+    .default("as many as there are descriptors"),
+    Setting::one(
+        "inactivity-timeout",
+        "DURATION",
+        "Close a connection on which nothing came and no message went for this long, 0 is never",
+        |draft, idle| {
+            draft.config.limits.inactivity_max = idle.duration_or_never()?;
+            Ok(())
+        },
+        |config, _| duration(config.limits.inactivity_max),
+    )
+    .short('i'),
+];

@@ -1,0 +1,100 @@
+//! The configuration file, seen from outside: behaviour section 8.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mercury::limits::CONFIG_BYTES_MAX;
+
+use crate::process::{Process, field};
+
+/// An empty folder; removed when dropped.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder with these files, by name and text.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mercury-configuration-{}-{number}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&folder.0).unwrap();
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    /// Writes a file anew.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // a test that failed has said so already
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+const LISTEN: &str = "listen = 'http://127.0.0.1:0'\npin = 'none'\n";
+
+/// What the `started` line of a broker in this folder says about the largest message.
+async fn max_message(folder: &Folder, flags: &[&str], variables: &[(&str, &str)]) -> String {
+    let arguments = [&["broker"], flags].concat();
+    let broker = Process::start_in(folder.path(), &arguments, variables).await;
+    let started = broker.start.last().unwrap().clone();
+    assert_eq!(broker.stop().await.status, Some(0));
+    field(&started, "max_message")
+}
+
+#[tokio::test]
+async fn the_file_of_the_working_directory_is_read_and_variables_and_flags_beat_it() {
+    let folder = Folder::with(&[
+        ("mercury.toml", &format!("{LISTEN}max_message = 1000 # bytes\n")),
+        ("other.toml", &format!("{LISTEN}max_message = '2KiB'\n")),
+    ]);
+    let variable = ("MERCURY_MAX_MESSAGE", "3KiB");
+    let file = ("MERCURY_CONFIG", "other.toml");
+    assert_eq!(max_message(&folder, &[], &[]).await, "1000B");
+    assert_eq!(max_message(&folder, &[], &[file]).await, "2KiB");
+    assert_eq!(max_message(&folder, &["--config", "other.toml"], &[]).await, "2KiB");
+    assert_eq!(max_message(&folder, &["--config", "mercury.toml"], &[file]).await, "1000B");
+    assert_eq!(max_message(&folder, &[], &[variable]).await, "3KiB");
+    assert_eq!(max_message(&folder, &["--max-message", "4KiB"], &[variable]).await, "4KiB");
+}
+
+#[tokio::test]
+async fn a_wrong_file_ends_with_one_line_and_status_1_before_anything_listens() {
+    let long = "#".repeat(CONFIG_BYTES_MAX + 1);
+    for (file, message) in [
+        ("max_mesage = 1", "mercury.toml:3: unknown key 'max_mesage', did you mean max_message"),
+        ("\nmode = 'test'", "mercury.toml:4: mode: 'test' is not development or production"),
+        ("max_message = ", "mercury.toml:3: "),
+        (&long, "cannot read mercury.toml: it is larger than 1MiB"),
+    ] {
+        let folder = Folder::with(&[("mercury.toml", &format!("{LISTEN}{file}"))]);
+        let ended = Process::run_in(folder.path(), &["broker"], &[]).await;
+        assert_eq!(ended.lines.len(), 1, "{ended:?}");
+        assert!(ended.lines[0].starts_with(&format!("mercury: {message}")), "{ended:?}");
+        assert_eq!((ended.status, &*ended.output), (Some(1), ""));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_not_passed_over() {
+    let folder = Folder::with(&[]);
+    let ended = Process::run_in(folder.path(), &["broker", "--config", "none"], &[]).await;
+    assert_eq!(ended.lines, ["mercury: cannot read none: no such file or directory"]);
+    assert_eq!(ended.status, Some(1));
+    fs::create_dir(folder.path().join("mercury.toml")).unwrap();
+    let ended = Process::run_in(folder.path(), &["broker"], &[]).await;
+    assert_eq!(ended.lines, ["mercury: cannot read mercury.toml: is a directory"]);
+    assert_eq!(ended.status, Some(1));
+}

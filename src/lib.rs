@@ -3,8 +3,8 @@
 //! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
 //! `cli`, `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2,
 //! `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `grouped`, `rate`,
-//! `slow_consumer`, `slack`, `limits`, `memory`, `metrics`, `config`, `faults`. The picture and the
-//! reasons are in `docs/architecture.md`.
+//! `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`, `faults`. The picture
+//! and the reasons are in `docs/architecture.md`.
 
 pub mod broker;
 pub mod cli;
@@ -16,6 +16,7 @@ mod faults;
 pub mod frame;
 pub mod grouped;
 mod handover;
+mod heap;
 mod http;
 pub mod limits;
 pub mod memory;

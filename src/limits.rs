@@ -92,6 +92,18 @@ pub const SHED_BYTES_MIN: usize = 16 * KIB;
 /// that wait, bodies that have not come whole. Else a few strangers could use up all memory.
 pub const MEMORY_HOARD_PARTS: usize = 8;
 
+/// What an idle connection takes of the process, about.
+pub const CONNECTION_BYTES: usize = 1280;
+/// Time between two looks at what is resident, at least.
+pub const HEAP_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Free memory is given back to the system no more often than this: it costs a look at all that is
+/// free, and a page that is needed again costs half a microsecond.
+pub const HEAP_TRIM_PAUSE: Duration = Duration::from_secs(5);
+/// Less than this, more than is held, is not worth giving back.
+pub const HEAP_SPARE_BYTES_MIN: usize = 128 * KIB;
+/// Nor is less than what is resident divided by this.
+pub const HEAP_SPARE_PARTS: u64 = 32;
+
 /// Default of `--max-batch`: above it the publishers of a topic wait.
 pub const BATCH_BYTES_MAX: usize = 256 * KIB;
 /// A batch buffer that grew larger than this is given back instead of pooled.

@@ -85,6 +85,8 @@ counters! {
     batches_out,
     /// Jobs that went back to a backlog since their puller left.
     jobs_returned,
+    /// Times that free memory was given back to the system.
+    heap_trims,
 
     // Where a limit bit.
     /// A message over `--max-message`: 1009.

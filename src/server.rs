@@ -5,7 +5,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
-use std::thread;
+use std::time::Instant;
+use std::{thread, vec};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -16,6 +17,7 @@ use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{Config, Listen};
 use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown, Turnstile};
+use crate::heap::Heap;
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{
     Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError, TURNED_AWAY_MAX,
@@ -86,7 +88,8 @@ pub struct Drained {
 /// What every thread is given.
 struct Ground {
     router: Router,
-    metrics: Metrics,
+    /// Where the threads that are yet to be started will count.
+    counters: vec::IntoIter<Arc<Counters>>,
     shutdown: Shutdown,
     clock: Clock,
     /// What all shards share, acceptors the memory of it.
@@ -118,9 +121,14 @@ impl Server {
         let (router, inboxes) = Router::new(config.shards.get());
         let (clock, pendulum) = Clock::new();
         let (ready, started) = mpsc::channel();
+        let mut metrics = Metrics::default();
+        let threads = config.shards.get() + config.acceptors.get();
+        let counters: Vec<_> = (0..threads).map(|_| metrics.thread()).collect();
+        let of_clock = metrics.thread();
+        let heap = Heap::new(metrics.clone(), of_clock);
         let mut ground = Ground {
             router,
-            metrics: Metrics::default(),
+            counters: counters.into_iter(),
             shutdown: Shutdown::new(config.shards.get()),
             clock,
             bounds: Bounds::new(&config.limits, Arc::new(Counters::default())),
@@ -133,18 +141,16 @@ impl Server {
         let mut server = Self {
             urls: urls.collect(),
             pins,
-            metrics: Metrics::default(),
+            metrics,
             descriptors,
             shutdown: ground.shutdown.clone(),
             clock: None,
             shards: vec![],
             acceptors: vec![],
         };
-        server.clock = Some(start_clock(config, pendulum, &ground.shutdown)?);
+        server.clock = Some(start_clock(config, pendulum, &ground.shutdown, heap)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
-        server.metrics = ground.metrics;
-        let threads = server.shards.len() + server.acceptors.len();
         started.iter().take(threads).collect::<Result<(), _>>()?;
         Ok(server)
     }
@@ -211,16 +217,25 @@ fn bind(listen: &Listen, config: &Config) -> Result<std::net::TcpListener, Start
         .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
 }
 
-/// The clock is one thread that ticks for all shards.
+/// What the next thread counts in.
+fn next(counters: &mut vec::IntoIter<Arc<Counters>>) -> Arc<Counters> {
+    counters.next().expect("there are as many as threads")
+}
+
+/// The clock is one thread that ticks for all shards, and looks after the heap of all.
 fn start_clock(
     config: &Config,
     pendulum: Pendulum,
     shutdown: &Shutdown,
+    mut heap: Heap,
 ) -> Result<thread::Thread, StartError> {
     let (period, shutdown) = (shard::period(&config.limits), shutdown.clone());
     let clock = thread::Builder::new()
         .name("clock".to_owned())
-        .spawn(move || or_abort("clock", || pendulum.swing(period, &shutdown)))
+        .spawn(move || {
+            let look = || heap.look(Instant::now());
+            or_abort("clock", || pendulum.swing(period, &shutdown, look));
+        })
         .map_err(|source| StartError::Thread { what: "clock".to_owned(), source })?;
     Ok(clock.thread().clone())
 }
@@ -239,7 +254,7 @@ fn start_shards(
         let plan = shard::Plan {
             number,
             inbox,
-            bounds: ground.bounds.shared_with(ground.metrics.thread()),
+            bounds: ground.bounds.shared_with(next(&mut ground.counters)),
             limits: limits.clone(),
             connections: connections.clone(),
             clock: ground.clock.clone(),
@@ -272,7 +287,7 @@ fn start_acceptors(
         let copies = copies
             .collect::<io::Result<Vec<_>>>()
             .map_err(|source| StartError::Thread { what: name.clone(), source })?;
-        let counters = ground.metrics.thread();
+        let counters = next(&mut ground.counters);
         let memory = Arc::clone(&ground.bounds.memory);
         let door = Door {
             router: RefCell::new(Some(ground.router.clone())),

@@ -14,6 +14,7 @@ const RANKS: [&[&str]; 9] = [
         "limits",
         "metrics",
         "memory",
+        "heap",
         "close",
         "refusal",
         "config",

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use mercury::limits::{HEAP_LOOK_INTERVAL, HEAP_TRIM_PAUSE};
 use tokio::time::{Instant, sleep};
 
 use crate::faults::raise_descriptors;
@@ -10,46 +11,44 @@ use crate::process::Process;
 use crate::server::PATIENCE;
 use crate::socket::{Socket, post, upgrade};
 
-/// Resident memory may change by this share of what it was: a page more here and there.
-const CHANGE_PERCENT: usize = 5;
-/// So often a fault must happen until the broker has what it keeps for the next time. Measured with
-/// [`ALLOCATOR`], it stands still to 2 % behind the first time.
-const WARM_UPS: usize = 2;
-/// So often it happens from then on: what leaks a fiftieth of the whole each time is found.
+/// Resident memory may be larger than it was by this share: a page more here and there.
+const GROWTH_PERCENT: usize = 5;
+/// So often a fault happens once everything has warmed up: what leaks a fiftieth of the whole each
+/// time is found.
 const ROUNDS: usize = 3;
-/// Longer than spare buffers take to become fewer: a part of them goes every half a second.
-const STILL: Duration = Duration::from_secs(2);
+/// And so often at most, as long as memory is not back. What a thread frees last stays with it and
+/// keeps single pages, now more and now fewer; what leaks is never less than before.
+const ROUNDS_MAX: usize = 8;
+/// Longer than a broker takes to give back what has become free.
+const GIVEN_BACK: Duration = HEAP_TRIM_PAUSE.saturating_add(HEAP_LOOK_INTERVAL.saturating_mul(3));
 
 /// Connections at once, and topics: more than any fault takes.
 const PLACES: usize = 600;
 /// What a broker is started with that is to have so many.
 pub(super) const PLACES_FLAGS: [&str; 4] = ["--clients", "600", "--max-topics", "600"];
-/// Variables that make the C library's allocator give back at once what is free, so that what is
-/// resident is what the broker holds. Left alone it keeps a part, now this and now that.
-pub(super) const ALLOCATOR: [(&str, &str); 4] = [
-    ("MALLOC_ARENA_MAX", "1"),
-    ("MALLOC_MMAP_THRESHOLD_", "2048"),
-    ("MALLOC_TRIM_THRESHOLD_", "2048"),
-    ("MALLOC_TOP_PAD_", "0"),
-];
-
 /// Goes through a fault again and again. After each, every descriptor is back; after the last,
-/// memory is what it was once everything had warmed up.
+/// memory is what it was behind the first, which touches code and buffers that nothing had yet.
 pub(super) async fn comes_back(process: &mut Process, mut fault: impl AsyncFnMut(&mut Process)) {
     let descriptors = process.descriptors();
     let fresh = process.resident_kib();
-    let mut again = async |times| {
-        for _ in 0..times {
-            fault(process).await;
-            back(process, descriptors).await;
+    fault(process).await;
+    back(process, descriptors).await;
+    let before = settled(process).await;
+    let most = before + before * GROWTH_PERCENT / 100;
+    let mut seen = vec![];
+    for round in 1..=ROUNDS_MAX {
+        fault(process).await;
+        back(process, descriptors).await;
+        if round < ROUNDS {
+            continue;
         }
-        settled(process).await
-    };
-    let before = again(WARM_UPS).await;
-    let after = again(ROUNDS).await;
-    let kib = format!("{fresh} KiB fresh, {before} when warm, {after} after {ROUNDS} faults more");
-    println!("{kib}");
-    assert!(after.abs_diff(before) * 100 <= before * CHANGE_PERCENT, "{kib}");
+        seen.push(least(process, most).await);
+        if seen.last() <= Some(&most) {
+            println!("{fresh} KiB fresh, {before} behind a fault, {seen:?} behind {round} more");
+            return;
+        }
+    }
+    panic!("{fresh} KiB fresh, {before} behind a fault, then never again {most}: {seen:?}");
 }
 
 /// All connections and topics of a broker with [`PLACES_FLAGS`] can be had, and not one more: who
@@ -96,12 +95,23 @@ async fn back(process: &Process, descriptors: usize) {
     }
 }
 
-/// Its resident memory in KiB, once that has stood still for a while.
+/// Its resident memory in KiB, as soon as that is no more than `most`; else what it is in the end.
+async fn least(process: &Process, most: usize) -> usize {
+    let deadline = Instant::now() + GIVEN_BACK;
+    loop {
+        let now = process.resident_kib();
+        if now <= most || Instant::now() > deadline {
+            return now;
+        }
+        sleep(GIVEN_BACK / 50).await;
+    }
+}
+
+/// Its resident memory in KiB, once that has stood still for so long that no more is given back.
 async fn settled(process: &Process) -> usize {
-    let mut resident = process.resident_kib();
-    let mut since = Instant::now();
-    while since.elapsed() < STILL {
-        sleep(STILL / 20).await;
+    let (mut resident, mut since) = (process.resident_kib(), Instant::now());
+    while since.elapsed() < GIVEN_BACK {
+        sleep(GIVEN_BACK / 50).await;
         let now = process.resident_kib();
         if now != resident {
             (resident, since) = (now, Instant::now());

@@ -10,7 +10,6 @@ use std::thread;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::net::TcpSocket;
 
-use super::footprint::ALLOCATOR;
 use crate::process::Process;
 use crate::socket::Socket;
 
@@ -81,7 +80,7 @@ impl Namespace {
         let url = format!("http://{}", SocketAddr::new(any, 0));
         let broker = ["broker", "-l", &url, "--pin", "none"];
         let arguments = [&broker, flags].concat();
-        Process::launch(&["nsenter", &namespace], &arguments, &ALLOCATOR).await
+        Process::launch(&["nsenter", &namespace], &arguments, &[]).await
     }
 
     /// A TCP connection from an address in here.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{sleep, timeout};
 
-use super::footprint::{ALLOCATOR, PLACES_FLAGS, comes_back, has_all_places};
+use super::footprint::{PLACES_FLAGS, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST, message, number};
 use super::proxy::{Manner, Proxy};
 use crate::process::{Process, field};
@@ -22,7 +22,7 @@ const FLAGS: &[&str] = &["--max-outbound", "512KiB", "--write-timeout", "1s"];
 /// A broker in a process of its own with these flags, and as many places as are counted.
 async fn start(flags: &[&str]) -> Process {
     let broker = ["broker", "-l", "http://127.0.0.1:0", "--pin", "none"];
-    Process::start(&[&broker, flags, &PLACES_FLAGS].concat(), &ALLOCATOR).await
+    Process::start(&[&broker, flags, &PLACES_FLAGS].concat(), &[]).await
 }
 
 /// Everything that the clients of such a broker had is to be had again.

@@ -6,6 +6,7 @@ mod exit;
 mod options;
 mod setting;
 mod settings;
+mod show;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -14,9 +15,11 @@ mod written;
 use std::ffi::OsString;
 use std::io;
 
+use clap::ArgMatches;
 use clap::error::ErrorKind;
 
 use crate::config::{Config, Log};
+use options::{CHECK, CONFIG, EXAMPLE, SHOW};
 use sources::{Settled, Sources};
 
 pub use exit::Exit;
@@ -69,11 +72,28 @@ pub fn parse(
     };
     match matches.subcommand() {
         Some(("broker", flags)) => {
-            let Settled { config, log, .. } = Sources::new(flags, surroundings)?.settle()?;
+            let Settled { config, log, .. } = settle(flags, surroundings)?;
             Ok(Invocation::Broker { config: Box::new(config), log })
+        }
+        Some((CONFIG, about)) => {
+            let text = match about.subcommand() {
+                Some((CHECK, flags)) => show::verdict(&settle(flags, surroundings)?),
+                Some((SHOW, flags)) => show::show(&settle(flags, surroundings)?),
+                Some((EXAMPLE, _)) => show::example(),
+                _ => {
+                    let config = command.find_subcommand_mut(CONFIG);
+                    config.map(|config| config.render_help().to_string()).unwrap_or_default()
+                }
+            };
+            Ok(Invocation::Print(text))
         }
         Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.
         _ => Ok(Invocation::Print(command.render_help().to_string())),
     }
+}
+
+/// All settings, from wherever they are.
+fn settle(flags: &ArgMatches, surroundings: &Surroundings<'_>) -> Result<Settled, Exit> {
+    Sources::new(flags, surroundings)?.settle()
 }

@@ -10,6 +10,15 @@ use crate::cli::setting::{Set, Setting};
 use crate::cli::settings::GROUPS;
 use crate::cli::sources::{FILE_DEFAULT, FILE_FLAG};
 
+/// The command that is about settings, and what it can be asked for.
+pub(super) const CONFIG: &str = "config";
+/// Whether the settings are right.
+pub(super) const CHECK: &str = "check";
+/// What they are.
+pub(super) const SHOW: &str = "show";
+/// What they could be.
+pub(super) const EXAMPLE: &str = "example";
+
 /// What holds for all flags.
 const AFTER: &str = "\
 A SIZE is 256KiB, 1MB or a number of bytes; a DURATION is 25s, 1m30s or a number of seconds;
@@ -28,7 +37,22 @@ pub(super) fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(100)
         .subcommand(broker)
+        .subcommand(config())
         .subcommand(Command::new("version").about("Print the version"))
+}
+
+/// What can be asked about the settings; those that look at them take the broker's flags too.
+fn config() -> Command {
+    let about = |name: &'static str, about: &'static str| Command::new(name).about(about);
+    let looks = |command| {
+        let hidden = with_settings(command).mut_args(|flag| flag.hide(true));
+        hidden.after_help("Takes the flags of mercury broker: see mercury help broker.")
+    };
+    Command::new(CONFIG)
+        .about("Check or show the settings")
+        .subcommand(looks(about(CHECK, "Say whether a broker would start with these settings")))
+        .subcommand(looks(about(SHOW, "Print each setting, its value and where that comes from")))
+        .subcommand(about(EXAMPLE, "Print a configuration file with every key and its default"))
 }
 
 /// The flags of all settings, and the one that names a file with others.

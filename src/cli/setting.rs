@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::cli::Exit;
 use crate::cli::draft::Draft;
-use crate::cli::written::Written;
+use crate::cli::written::{Written, masked};
 use crate::config::{Config, Log};
 
 /// What there is to know about one setting.
@@ -150,6 +150,16 @@ impl Setting {
 }
 
 impl Value {
+    /// As it may be shown.
+    pub(super) fn masked(self, is_secret: bool) -> Self {
+        let mask = |text: String| masked(&text, is_secret).into_owned();
+        match self {
+            Self::Text(text) => Self::Text(mask(text)),
+            Self::List(texts) => Self::List(texts.into_iter().map(mask).collect()),
+            plain => plain,
+        }
+    }
+
     /// Without the file's quotes, for sentences.
     pub(super) fn words(&self) -> String {
         match self {

@@ -21,13 +21,17 @@ pub(super) const FILE_FLAG: &str = "config";
 /// Keys less alike than this are no slips of the keyboard.
 const ALIKE_MIN: f64 = 0.8;
 
-/// All settings, checked.
+/// All settings, checked, and where they come from.
 #[derive(Debug)]
 pub(super) struct Settled {
     /// The broker's.
     pub(super) config: Config,
     /// The log's.
     pub(super) log: Log,
+    /// Where each has its value from, in the order of the table.
+    pub(super) sources: Vec<Source>,
+    /// The file that was read.
+    pub(super) file: Option<String>,
 }
 
 /// Everything that was written anywhere.
@@ -77,7 +81,9 @@ impl<'a> Sources<'a> {
             self.take(setting, &mut draft)?;
         }
         let (config, log) = draft.settle().map_err(|error| self.contradiction(&error))?;
-        Ok(Settled { config, log })
+        let sources = settings::all().map(|setting| self.source(setting)).collect();
+        let file = self.file.as_ref().map(|file| file.path.clone());
+        Ok(Settled { config, log, sources, file })
     }
 
     /// One that the file has is checked, even where something stronger is set.
@@ -192,7 +198,7 @@ impl File {
             }
             let advice = match nearest(key) {
                 Some(nearest) => format!("did you mean {nearest}"),
-                None => "see mercury help broker".to_owned(),
+                None => "see mercury config example".to_owned(),
             };
             return Err(Exit::start(format_args!("{path}:{line}: unknown key '{key}', {advice}")));
         }

@@ -69,6 +69,16 @@ impl Source {
     }
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Flag(name) | Self::Variable(name) => f.write_str(name),
+            Self::File { path, line, .. } => write!(f, "{path}:{line}"),
+        }
+    }
+}
+
 /// A text as it may be shown: a secret not at all, a URL without its password.
 pub(super) fn masked(text: &str, is_secret: bool) -> Cow<'_, str> {
     if is_secret {

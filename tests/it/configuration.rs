@@ -98,3 +98,25 @@ async fn a_file_that_cannot_be_read_is_not_passed_over() {
     assert_eq!(ended.lines, ["mercury: cannot read mercury.toml: is a directory"]);
     assert_eq!(ended.status, Some(1));
 }
+
+#[tokio::test]
+async fn the_settings_can_be_checked_shown_and_written_anew() {
+    let folder = Folder::with(&[("mercury.toml", "\nmax_message = '1MiB'\n")]);
+    let run = async |arguments: &[&str]| Process::run_in(folder.path(), arguments, &[]).await;
+    let checked = run(&["config", "check"]).await;
+    assert_eq!((checked.status, &*checked.output), (Some(0), "mercury.toml is fine\n"));
+    let shown = run(&["config", "show", "-l", "http://*:1"]).await;
+    assert_eq!((shown.status, shown.lines.len()), (Some(0), 0));
+    for part in ["max_message = \"1MiB\" ", "# mercury.toml:2\n", "# --listen\n", "# default\n"] {
+        assert!(shown.output.contains(part), "{part} is not in {}", shown.output);
+    }
+    let example = run(&["config", "example"]).await;
+    assert_eq!((example.status, example.lines.len()), (Some(0), 0));
+    folder.write("mercury.toml", &example.output);
+    assert_eq!(run(&["config", "check"]).await.status, Some(0));
+    folder.write("mercury.toml", "\n\nmode = 1");
+    let checked = run(&["config", "check"]).await;
+    let wrong = "mercury: mercury.toml:3: mode: '1' is not development or production";
+    assert_eq!(checked.lines, [wrong]);
+    assert_eq!((checked.status, &*checked.output), (Some(1), ""));
+}

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -25,11 +26,20 @@ pub(crate) struct Arrivals {
     /// What the handshake offers.
     subprotocol: Option<&'static str>,
     /// Whose handshake is not begun yet, the next one first.
-    waiting: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Latency counts from when a handshake was due, even if it began later.
-    is_paced: bool,
+    waiting: BinaryHeap<Reverse<Visitor>>,
     /// Handshakes under way.
     handshakes: JoinSet<Arrival>,
+}
+
+/// One whose handshake is not begun.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Visitor {
+    /// When it may begin.
+    at: Instant,
+    /// Whose it is.
+    number: usize,
+    /// Its latency counts from then on, even if it begins later.
+    is_due: bool,
 }
 
 /// How one handshake ended.
@@ -51,20 +61,15 @@ impl Arrivals {
             routes: Box::new(plan.sources.routes(address)?),
             subprotocol: plan.server.dialect.subprotocol(),
             waiting: BinaryHeap::new(),
-            is_paced: false,
             handshakes: JoinSet::new(),
         })
     }
 
-    /// These are to connect, from now on so many a second, or without a rate as fast as they can.
-    pub(crate) fn invite(&mut self, numbers: impl IntoIterator<Item = usize>, rate: Option<f64>) {
-        let now = Instant::now();
-        self.is_paced = rate.is_some();
-        let due = (0_u32..).map(|place| match rate {
-            Some(rate) => now + Duration::from_secs_f64(f64::from(place) / rate),
-            None => now,
-        });
-        self.waiting.extend(due.zip(numbers).map(Reverse));
+    /// This one is to connect: when it is due, which its latency counts from, or else as soon as
+    /// there is room for a handshake.
+    pub(crate) fn invite(&mut self, number: usize, due: Option<Instant>) {
+        let at = due.unwrap_or_else(Instant::now);
+        self.waiting.push(Reverse(Visitor { at, number, is_due: due.is_some() }));
     }
 
     /// The next one whose handshake has ended; none if nobody is to come any more. Nothing is lost
@@ -73,7 +78,8 @@ impl Arrivals {
         loop {
             self.begin(plan);
             let has_room = self.handshakes.len() < HANDSHAKES_MAX;
-            let due = self.waiting.peek().filter(|_| has_room).map(|Reverse((due, _))| *due);
+            let next = self.waiting.peek().filter(|_| has_room);
+            let due = next.map(|Reverse(visitor)| visitor.at);
             tokio::select! {
                 Some(arrival) = self.handshakes.join_next() => {
                     return Some(arrival.expect("a handshake does not panic"));
@@ -88,12 +94,13 @@ impl Arrivals {
     fn begin(&mut self, plan: &Plan) {
         while self.handshakes.len() < HANDSHAKES_MAX {
             let now = Instant::now();
-            let is_due = |Reverse((due, _)): &Reverse<(Instant, usize)>| *due <= now;
-            if !self.waiting.peek().is_some_and(is_due) {
+            let Some(Reverse(next)) =
+                self.waiting.peek_mut().filter(|next| next.0.at <= now).map(PeekMut::pop)
+            else {
                 return;
-            }
-            let Some(Reverse((due, number))) = self.waiting.pop() else { return };
-            let since = if self.is_paced { due } else { now };
+            };
+            let Visitor { at, number, is_due } = next;
+            let since = if is_due { at } else { now };
             let (target, path) = (self.target.clone(), plan.path(number));
             let route = self.routes.next().expect("routes go on for ever");
             let subprotocol = self.subprotocol;

@@ -152,6 +152,17 @@ impl Connection {
         self.flush();
     }
 
+    /// Ends it with a reset. This half goes last, and without the shutdown that it otherwise ends
+    /// with, which would be the end of a stream to the server.
+    pub(crate) fn reset(self: Rc<Self>) -> Result<(), Error> {
+        self.writer.as_ref().set_zero_linger()?;
+        // A task that still waits to write keeps it; it ends with the socket's next error.
+        if let Some(connection) = Rc::into_inner(self) {
+            connection.writer.forget();
+        }
+        Ok(())
+    }
+
     /// We said goodbye, so an end is no fault.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.get()

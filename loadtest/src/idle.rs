@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use fastwebsockets::OpCode;
 use hdrhistogram::Histogram;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::arrivals::Arrivals;
 use crate::cli::IdleArgs;
 use crate::connection::Target;
 use crate::cost::{self, ThreadCost};
@@ -18,8 +17,9 @@ use crate::memory::Memory;
 use crate::progress::{Part, Progress};
 use crate::report::{Event, Report, Row, Unit, float, percentiles};
 use crate::scenario::Plan;
-use crate::series::{SAMPLE, Sampler};
+use crate::series::{Sampler, Series};
 use crate::timer::Timer;
+use crate::watch::watch;
 
 /// A server that has not given back what connections took by now keeps it.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -66,20 +66,22 @@ pub(crate) async fn run(
     let before = Moment::of(&load, server);
     let mut sampler = Sampler::new(server, before.at, 0);
     let mut latency = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound");
+    let open = |load: &Load| load.open() as u64;
+    let part = Part::Connecting(load.plan.receivers as u64);
     let mut is_interrupted = tokio::select! {
-        outcome = connect(&load, target, args.rate, &mut latency) => outcome.map(|()| false),
+        outcome = load.fill(target, args.rate, |_, took, _| {
+            latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        }) => outcome.map(|()| false),
         () = interrupt.heard() => Ok(true),
-        () = watch(&load, Part::Connecting(load.plan.receivers as u64), &mut sampler, &mut progress)
-            => unreachable!("it watches for ever"),
-    }
-    .map_err(|error| format!("{target}: {error}"))?;
+        never = watch(&load, part, &mut sampler, &mut progress, open) => match never {},
+    }?;
     let connected = Moment::of(&load, server);
     if !is_interrupted {
+        let part = Part::Holding(args.hold);
         is_interrupted = tokio::select! {
             () = hold(&load, args) => false,
             () = interrupt.heard() => true,
-            () = watch(&load, Part::Holding(args.hold), &mut sampler, &mut progress)
-                => unreachable!("it watches for ever"),
+            never = watch(&load, part, &mut sampler, &mut progress, open) => match never {},
         };
     }
     let held = Moment::of(&load, server);
@@ -103,25 +105,6 @@ async fn warm_up(plan: &Plan, target: &Target, connections: usize) -> Result<(),
     let fault = load.ledger.borrow().faults.examples.first().cloned();
     sleep(SETTLE).await;
     fault.map_or(Ok(()), Err)
-}
-
-/// Connects all; the error is a sentence.
-async fn connect(
-    load: &Rc<Load>,
-    target: &Target,
-    rate: Option<f64>,
-    latency: &mut Histogram<u64>,
-) -> Result<(), String> {
-    let mut arrivals = Arrivals::new(&load.plan, target).await?;
-    arrivals.invite(0..load.plan.receivers, rate);
-    while let Some(arrival) = arrivals.next(&load.plan).await {
-        let opened = arrival.outcome.map_err(|refusal| {
-            format!("{refusal}, with {} of {} connected", load.open(), load.plan.receivers)
-        })?;
-        latency.saturating_record(u64::try_from(arrival.took.as_nanos()).unwrap_or(u64::MAX));
-        load.admit(arrival.number, opened);
-    }
-    load.all_heard().await
 }
 
 /// Holds them, and pings if that is asked for.
@@ -190,20 +173,6 @@ fn due_at(start: u64, number: u64, apart: f64) -> u64 {
     start + (float(number) * apart) as u64
 }
 
-/// Takes samples and shows how it goes, for ever.
-async fn watch(load: &Rc<Load>, part: Part, sampler: &mut Sampler, progress: &mut Progress) {
-    let start = Instant::now();
-    let mut look = interval(SAMPLE);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    look.tick().await;
-    progress.begin(part, load);
-    loop {
-        look.tick().await;
-        sampler.sample(load.now(), load.open() as u64);
-        progress.show(part, start.elapsed(), load);
-    }
-}
-
 fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: bool) -> Report {
     let Moments { before, connected, .. } = moments;
     let ledger = load.ledger.borrow();
@@ -222,7 +191,7 @@ fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: 
         faults: ledger.faults.clone(),
         jobs: vec![],
         rows: [hold_rows(load, moments), memory_rows(moments, load.plan.receivers as u64)].concat(),
-        series: crate::series::Series::default(),
+        series: Series::default(),
         interrupted,
     }
 }

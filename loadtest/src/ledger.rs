@@ -10,6 +10,7 @@ use crate::payload::{Head, Payload, Unreadable};
 use crate::pings::Pings;
 use crate::scenario::{Pace, Pattern, Plan};
 use crate::sequence::{Arrival, Sequence};
+use crate::standing::Standing;
 use crate::window::Window;
 
 /// The longest latency that is told apart from longer ones: a minute.
@@ -31,6 +32,8 @@ pub(crate) struct Ledger {
     windows: Vec<Window>,
     /// What each receiver has of each publisher that it hears, by their pair.
     received: Vec<Sequence>,
+    /// What each receiver is; empty where all stay.
+    standings: Vec<Standing>,
     /// Jobs that some puller has, by publisher; unused by the other patterns.
     jobs: Vec<Sequence>,
     /// Measured jobs of each puller; empty for the other patterns.
@@ -69,6 +72,7 @@ impl Ledger {
             windows: (0..plan.publishers).map(window).collect(),
             received: vec![Sequence::default(); audience.pairs()],
             audience,
+            standings: vec![],
             jobs: vec![Sequence::default(); plan.publishers],
             jobs_each: vec![0; if plan.pattern == Pattern::PushPull { plan.receivers } else { 0 }],
             due: Vec::new(),
@@ -119,6 +123,41 @@ impl Ledger {
         numbers
     }
 
+    /// Receivers may leave and come back, in an open loop in which each hears one publisher.
+    pub(crate) fn let_leave(&mut self) {
+        self.standings = vec![Standing::default(); self.received.len()];
+    }
+
+    /// `receiver` is gone: what is under way to it does not have to come.
+    pub(crate) fn leave(&mut self, receiver: usize) {
+        let (publisher, pair) = self.heard_by(receiver);
+        let window = &mut self.windows[publisher];
+        let standing = &mut self.standings[receiver];
+        if *standing != Standing::Away {
+            window.remove_receiver();
+        }
+        let (to_come, lost) = standing.leave(window.sent(), &self.received[pair]);
+        self.outstanding -= to_come;
+        self.faults.lost += lost;
+        if lost > 0 {
+            self.faults.tell(|| format!("receiver {receiver} left with {lost} messages missing"));
+        }
+    }
+
+    /// `receiver` is back: what is sent from now on has to come.
+    pub(crate) fn come_back(&mut self, receiver: usize) {
+        let (publisher, _) = self.heard_by(receiver);
+        let window = &mut self.windows[publisher];
+        window.add_receiver();
+        self.standings[receiver].come_back(window.sent());
+    }
+
+    /// The one publisher that `receiver` hears, and their pair.
+    fn heard_by(&self, receiver: usize) -> (usize, usize) {
+        let publisher = receiver % self.windows.len();
+        (publisher, self.audience.pair(receiver, publisher).expect("each topic has a publisher"))
+    }
+
     /// Writes one message over `into`.
     pub(crate) fn write(&self, head: Head, into: &mut [u8]) {
         self.payload.write(head, into);
@@ -159,6 +198,9 @@ impl Ledger {
     #[inline]
     fn arrive(&mut self, head: Head, receiver: usize, pair: usize, now: u64) {
         let sequence = &mut self.received[pair];
+        if let Some(standing) = self.standings.get_mut(receiver) {
+            self.outstanding += standing.begin(head.sequence, sequence);
+        }
         let (arrival, in_order) = if self.pattern == Pattern::PushPull {
             let arrival = self.jobs[head.publisher].record(head.sequence);
             (arrival, arrival == Arrival::Duplicate || sequence.rises(head.sequence))

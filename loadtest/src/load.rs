@@ -52,16 +52,7 @@ impl Load {
     /// Opens every connection of `plan` and begins to read; the error is a sentence.
     pub(crate) async fn connect(plan: Plan, target: &Target) -> Result<Rc<Self>, String> {
         let load = Self::new(plan);
-        let connected = async {
-            let mut arrivals = Arrivals::new(&load.plan, target).await?;
-            arrivals.invite(0..load.plan.connections(), None);
-            while let Some(arrival) = arrivals.next(&load.plan).await {
-                let opened = arrival.outcome.map_err(|refusal| refusal.to_string())?;
-                load.admit(arrival.number, opened);
-            }
-            load.all_heard().await
-        };
-        connected.await.map_err(|error| format!("{target}: {error}"))?;
+        load.fill(target, None, |_, _, _| {}).await?;
         tokio::task::spawn_local(publisher::publish(Rc::clone(&load)));
         Ok(load)
     }
@@ -84,6 +75,32 @@ impl Load {
         })
     }
 
+    /// Opens every connection, so many a second or as fast as it goes, and calls `each` with the
+    /// number of one, the time that its handshake took, and its reader; the error is a sentence.
+    pub(crate) async fn fill(
+        self: &Rc<Self>,
+        target: &Target,
+        rate: Option<f64>,
+        mut each: impl FnMut(usize, Duration, JoinHandle<()>),
+    ) -> Result<(), String> {
+        let (start, count) = (Instant::now(), self.plan.connections());
+        let filled = async {
+            let mut arrivals = Arrivals::new(&self.plan, target).await?;
+            for (place, number) in (0_u32..).zip(0..count) {
+                let due = rate.map(|rate| start + Duration::from_secs_f64(f64::from(place) / rate));
+                arrivals.invite(number, due);
+            }
+            while let Some(arrival) = arrivals.next(&self.plan).await {
+                let opened = arrival.outcome.map_err(|refusal| {
+                    format!("{refusal}, with {} of {count} connected", self.open())
+                })?;
+                each(arrival.number, arrival.took, self.admit(arrival.number, opened));
+            }
+            self.all_heard().await
+        };
+        filled.await.map_err(|error| format!("{target}: {error}"))
+    }
+
     /// Takes in connection `number`: it is read from now on, in a task that ends with it.
     pub(crate) fn admit(self: &Rc<Self>, number: usize, opened: Opened) -> JoinHandle<()> {
         self.open.update(|open| open + 1);
@@ -104,7 +121,7 @@ impl Load {
     }
 
     /// Waits until the server has answered every opening; the error is a sentence.
-    pub(crate) async fn all_heard(&self) -> Result<(), String> {
+    async fn all_heard(&self) -> Result<(), String> {
         let heard = async {
             while self.unheard.get() > 0 && !self.is_broken() {
                 self.news.notified().await;
@@ -178,6 +195,15 @@ impl Load {
         }
     }
 
+    /// Ends connection `number` with a reset; its reader is gone.
+    pub(crate) fn reset(&self, number: usize) {
+        self.open.update(|open| open - 1);
+        let connection = self.connections.borrow_mut()[number].take();
+        if let Some(Err(error)) = connection.map(Connection::reset) {
+            self.failed(format!("a connection could not be reset: {error}"));
+        }
+    }
+
     /// A connection ended, because of `reason`.
     pub(crate) fn ended(&self, connection: &Connection, reason: &str) {
         self.open.update(|open| open - 1);
@@ -189,8 +215,13 @@ impl Load {
 
     /// Something broke that a connection stands for: nobody sends any more.
     pub(crate) fn failed(&self, sentence: String) {
+        self.lost(1, sentence);
+    }
+
+    /// So many connections are lost: nobody sends any more.
+    pub(crate) fn lost(&self, connections: usize, sentence: String) {
         let mut ledger = self.ledger.borrow_mut();
-        ledger.faults.disconnected += 1;
+        ledger.faults.disconnected += connections as u64;
         ledger.faults.tell(|| sentence);
         ledger.stop();
         self.broken.set(true);

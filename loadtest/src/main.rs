@@ -36,10 +36,13 @@ mod scenario;
 mod sequence;
 mod series;
 mod source;
+mod standing;
+mod storm;
 mod subscriber;
 mod think;
 mod timer;
 mod tree;
+mod watch;
 mod window;
 
 use std::process::ExitCode;

@@ -20,13 +20,13 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 const SILENCE_BROKEN_MAX: Duration = Duration::from_secs(1);
 
 /// What the books and clocks said at one moment.
-struct Snapshot {
+pub(crate) struct Snapshot {
     /// Nanoseconds of the load's clock.
-    at: u64,
+    pub(crate) at: u64,
     /// Messages sent.
     published: u64,
     /// First deliveries.
-    deliveries: u64,
+    pub(crate) deliveries: u64,
     /// What the broker has used up.
     server: Option<cost::Snapshot>,
     /// What this thread has used up.
@@ -35,7 +35,7 @@ struct Snapshot {
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     /// The time is over.
     Elapsed,
     /// All was sent and has arrived, or something broke, or nothing came for long.
@@ -80,7 +80,7 @@ pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool
 }
 
 /// Waits until the time of `part` is over, if it has one, or sooner for the reasons of [`Outcome`].
-async fn wait(
+pub(crate) async fn wait(
     load: &Load,
     part: Part,
     progress: &mut Progress,
@@ -90,7 +90,7 @@ async fn wait(
     let start = Instant::now();
     let end = match part {
         Part::WarmUp(time) | Part::Measured(time) | Part::Holding(time) => Some(start + time),
-        Part::Messages(_) | Part::Rest | Part::Connecting(_) => None,
+        Part::Messages(_) | Part::Rest | Part::Connecting(_) | Part::Reconnecting(_) => None,
     };
     let mut look = interval(SAMPLE);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,10 +131,16 @@ fn is_silent(load: &Load) -> bool {
     ledger.outstanding > 0 && silence >= limit
 }
 
-fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -> Report {
+/// What happened between two moments, and what went wrong at all.
+pub(crate) fn report(
+    load: &Load,
+    before: &Snapshot,
+    after: &Snapshot,
+    interrupted: bool,
+) -> Report {
     let ledger = load.ledger.borrow();
     let mut faults = ledger.faults.clone();
-    faults.lost = ledger.outstanding;
+    faults.lost += ledger.outstanding;
     if faults.lost > 0 {
         let at = Duration::from_nanos(ledger.last_arrival);
         let lost = faults.lost;
@@ -162,7 +168,8 @@ fn report(load: &Load, before: &Snapshot, after: &Snapshot, interrupted: bool) -
 }
 
 impl Snapshot {
-    fn take(load: &Load, server: Option<u32>) -> Self {
+    /// Of this moment.
+    pub(crate) fn take(load: &Load, server: Option<u32>) -> Self {
         let ledger = load.ledger.borrow();
         Self {
             at: load.now(),

@@ -35,6 +35,8 @@ pub(crate) enum Part {
     Rest,
     /// So many connect.
     Connecting(u64),
+    /// Of so many, some were cut and come back.
+    Reconnecting(u64),
     /// All are held, for so long.
     Holding(Duration),
 }
@@ -75,7 +77,9 @@ impl Progress {
                 (millis(since), left)
             }
             Part::Messages(_) => (load.ledger.borrow().published, format!("{} s", since.as_secs())),
-            Part::Connecting(_) => (load.open() as u64, format!("{} s", since.as_secs())),
+            Part::Connecting(_) | Part::Reconnecting(_) => {
+                (load.open() as u64, format!("{} s", since.as_secs()))
+            }
             Part::Rest => (0, format!("{} s", since.as_secs())),
         };
         self.bar.set_position(position.min(length));
@@ -100,6 +104,7 @@ fn name_and_length(part: Part) -> (&'static str, u64) {
         Part::Messages(messages) => ("sending", messages),
         Part::Rest => ("waiting", 1),
         Part::Connecting(connections) => ("connecting", connections),
+        Part::Reconnecting(connections) => ("storming", connections),
         Part::Holding(time) => ("holding", millis(time)),
     }
 }
@@ -121,6 +126,9 @@ fn news(part: Part, rate: &str, load: &Load) -> String {
             format!("{} of {connections}, {rate} connections/s", load.open())
         }
         Part::Holding(_) => format!("{} connections, {rate} pings/s", load.open()),
+        Part::Reconnecting(connections) => {
+            format!("{} of {connections} connected, {rate} deliveries/s", load.open())
+        }
         _ => {
             let latency = if ledger.latency.is_empty() {
                 String::new()

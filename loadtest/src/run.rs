@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::measurement::measure;
 use crate::report::Report;
 use crate::scenario::Plan;
-use crate::{crew, descriptors, hostile, idle, mixed};
+use crate::{crew, descriptors, hostile, idle, mixed, storm};
 
 /// Loads the broker that runs, or else one that is spawned for it.
 pub(crate) fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, String> {
@@ -53,6 +53,9 @@ fn load(
     }
     if let Command::Idle(args) = command {
         return runtime.block_on(idle::run(plan, url, pid, args));
+    }
+    if let Command::Storm(args) = command {
+        return runtime.block_on(storm::run(plan, url, pid, args));
     }
     if let Command::Hostile(args) = command {
         let HostileArgs { floods, rounds, flood_rate, common, .. } = args;

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::audience::Audience;
 use crate::cli::{
-    BusArgs, Command, CommonArgs, FanoutArgs, HostileArgs, IdleArgs, MessageArgs, PaceArgs,
-    PushpullArgs, RoundtripArgs, ServerArgs, TimeArgs,
+    BusArgs, Command, CommonArgs, Cut, FanoutArgs, HostileArgs, IdleArgs, MessageArgs, PaceArgs,
+    PushpullArgs, RoundtripArgs, ServerArgs, StormArgs, TimeArgs,
 };
 use crate::dialect::{Dialect, Part};
 use crate::payload::{HEAD_BYTES, PUBLISHERS_MAX};
@@ -109,6 +109,7 @@ impl Plan {
             Command::Pushpull(args) => Self::pushpull(args),
             Command::Roundtrip(args) => Self::roundtrip(args),
             Command::Idle(args) => Self::idle(args),
+            Command::Storm(args) => Self::storm(args)?,
             Command::Mixed(args) => {
                 let pace = Pace::Window(args.window);
                 let options = (&args.message, &args.time, &args.common);
@@ -123,7 +124,12 @@ impl Plan {
             }
         };
         plan.check()?;
-        plan.sources = plan.sources.or_for(plan.connections());
+        let mut ports = plan.connections();
+        if let Command::Storm(StormArgs { waves, cut: Cut::Close, .. }) = command {
+            // A port rests for a minute after a Close.
+            ports = ports.saturating_mul(1 + *waves as usize);
+        }
+        plan.sources = plan.sources.or_for(ports);
         Ok(plan)
     }
 
@@ -251,6 +257,19 @@ impl Plan {
         let pace = Pace::Window(1);
         let plan = Self::of("idle", Pattern::PubSub, sockets, pace, extent, &nothing, common);
         Self { tree: Tree::flat(*topics as usize), ..plan }
+    }
+
+    fn storm(args: &StormArgs) -> Result<Self, String> {
+        let StormArgs { subscribers, topics, rate, pause, message, common, .. } = args;
+        if common.server.dialect != Dialect::Mercury {
+            return Err("who comes back is a member from its handshake on, which other dialects \
+                        do not promise"
+                .to_owned());
+        }
+        let extent = Extent::Time { warm_up: Duration::ZERO, measured: *pause };
+        let (sockets, pace) = ((*subscribers, *topics), Pace::Rate(*rate));
+        let plan = Self::of("storm", Pattern::PubSub, sockets, pace, extent, message, common);
+        Ok(Self { tree: Tree::flat(*topics as usize), ..plan })
     }
 
     fn paced(

@@ -25,6 +25,21 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
+    /// Nothing below `number` is to come.
+    pub(crate) fn starting_at(number: u64) -> Self {
+        Self { next: number, gaps: vec![] }
+    }
+
+    /// Nothing from here on has arrived.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How many before that have not.
+    pub(crate) fn missing(&self) -> u64 {
+        self.gaps.iter().map(|gap| gap.end - gap.start).sum()
+    }
+
     /// Notes one number.
     #[inline]
     pub(crate) fn record(&mut self, number: u64) -> Arrival {

@@ -36,6 +36,16 @@ impl Window {
         self.deliveries
     }
 
+    /// Each message that leaves from now on must arrive once more, in an open loop.
+    pub(crate) fn add_receiver(&mut self) {
+        self.deliveries += 1;
+    }
+
+    /// Each message that leaves from now on must arrive once less, in an open loop.
+    pub(crate) fn remove_receiver(&mut self) {
+        self.deliveries -= 1;
+    }
+
     /// Nothing more will leave.
     pub(crate) fn is_complete(&self) -> bool {
         self.sent >= self.quota

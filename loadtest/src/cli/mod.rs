@@ -7,6 +7,7 @@ mod message;
 mod server;
 mod stillness;
 mod traffic;
+mod upheaval;
 mod value;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(crate) use self::stillness::IdleArgs;
 pub(crate) use self::traffic::{
     BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs, RoundtripArgs,
 };
+pub(crate) use self::upheaval::{Cut, StormArgs};
 use crate::report::{Invocation, is_standard_output};
 use crate::source::SOURCES_MAX;
 
@@ -96,6 +98,8 @@ pub(crate) enum Command {
     Roundtrip(RoundtripArgs),
     /// Subscribers that connect, hold and leave: memory and CPU of each, and what pings cost
     Idle(IdleArgs),
+    /// Subscribers that are cut at once and come back at once, and who misses a message
+    Storm(StormArgs),
     /// A quiet topic beside a saturated one, with the latency of each
     Mixed(MixedArgs),
     /// An innocent pair beside one who floods its shard; a broker that runs needs --shards 1
@@ -109,7 +113,11 @@ impl Command {
             Self::Fanout(FanoutArgs { pace, .. })
             | Self::Bus(BusArgs { pace, .. })
             | Self::Pushpull(PushpullArgs { pace, .. }) => pace.threads as usize,
-            Self::Roundtrip(_) | Self::Idle(_) | Self::Mixed(_) | Self::Hostile(_) => 1,
+            Self::Roundtrip(_)
+            | Self::Idle(_)
+            | Self::Storm(_)
+            | Self::Mixed(_)
+            | Self::Hostile(_) => 1,
         }
     }
 
@@ -121,6 +129,7 @@ impl Command {
             Self::Pushpull(args) => &args.common,
             Self::Roundtrip(args) => &args.common,
             Self::Idle(args) => &args.common,
+            Self::Storm(args) => &args.common,
             Self::Mixed(args) => &args.common,
             Self::Hostile(args) => &args.common,
         }
@@ -181,6 +190,10 @@ mod tests {
             "idle --connections 0",
             "compare one.json",
             "compare",
+            "storm --window 1",
+            "storm --seconds 5",
+            "storm --share 0",
+            "storm --share 1.1",
             "",
         ] {
             let words = ["loadtest"].into_iter().chain(flags.split_whitespace());

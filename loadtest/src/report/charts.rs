@@ -174,6 +174,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 pub(crate) fn highlights(subjects: &[Subject<'_>]) -> Vec<(String, String)> {
     let wanted = [
         ("memory", "user per connection", "user memory of the server for each connection"),
+        ("reconnects", "slowest wave", "until all were back, slowest wave"),
         ("latency", "p50", "latency, median"),
         ("latency", "p99", "latency, 99th percentile"),
         ("server", "cpu per delivery", "server CPU for each delivery"),

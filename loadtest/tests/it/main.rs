@@ -12,4 +12,5 @@ mod readers;
 mod reports;
 mod scenarios;
 mod spawning;
+mod storm;
 mod threads;

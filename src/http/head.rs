@@ -24,7 +24,7 @@ enum Part {
 /// A head that is passing.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    /// Bytes of the current line, line end excluded.
+    /// Bytes of the current line, line end excluded; of a field's, those that were looked at.
     line: usize,
     /// How many of them are the field's first ones; all, or the line is another.
     alike: usize,
@@ -55,14 +55,20 @@ impl Head {
 
     /// Takes in more of the current line.
     fn go_on(&mut self, bytes: &[u8]) {
-        let more = || bytes.iter().filter(|byte| **byte != b'\r');
-        if let Some(rest @ [_, ..]) = FIELD.get(self.line..) {
-            let is_alike = |(byte, field): &(&u8, &u8)| byte.to_ascii_lowercase() == **field;
-            self.alike += more().zip(rest).filter(is_alike).count();
+        let mut more = bytes.iter().filter(|byte| **byte != b'\r');
+        // the first other byte makes it another field's
+        while self.alike == self.line
+            && let Some(expected) = FIELD.get(self.line)
+            && let Some(byte) = more.next()
+        {
+            self.alike += usize::from(byte.to_ascii_lowercase() == *expected);
+            self.line += 1;
             self.has_length |= self.alike == FIELD.len();
         }
-        self.line += more().count();
-        self.is_long |= self.part == Part::Line && self.line > REQUEST_LINE_BYTES_MAX;
+        if self.part == Part::Line {
+            self.line += more.count();
+            self.is_long |= self.line > REQUEST_LINE_BYTES_MAX;
+        }
     }
 }
 

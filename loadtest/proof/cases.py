@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 # 40,000 deliveries a second: far below what any of the servers can do
 LATENCY_SUBSCRIBERS, LATENCY_RATE = 1000, 40
+IDLE_CONNECTIONS = 10_000
 # seconds around the measured ones: connecting, ending, and a look around
 AROUND = 1.0
 
@@ -13,7 +14,7 @@ class Case:
     """One load."""
 
     name: str
-    # what it needs of a server: fanout or pushpull
+    # what it needs of a server: fanout, pushpull or idle
     kind: str
     # the table that it stands in, and its column there
     table: str
@@ -21,9 +22,18 @@ class Case:
     words: tuple
     # of the time that was asked for: a latency needs more messages
     longer: float = 1.0
+    # seconds that it takes where that is not asked: it ends by itself, and wants a server that
+    # nobody has used, since what one once held it may keep
+    alone: float = 0.0
+
+    def sends(self):
+        """Whether there is more to it than connections."""
+        return not self.alone
 
     def seconds(self, seconds, warm_up):
         """How long it takes, roughly."""
+        if self.alone:
+            return self.alone
         return seconds * self.longer + warm_up + AROUND
 
 
@@ -57,5 +67,13 @@ CASES = [
             f"fanout --subscribers {LATENCY_SUBSCRIBERS} --rate {LATENCY_RATE} --size 128".split()
         ),
         longer=2.5,
+    ),
+    Case(
+        "idle",
+        "idle",
+        f"{IDLE_CONNECTIONS:,} idle connections",
+        "",
+        tuple(f"idle --connections {IDLE_CONNECTIONS} --hold 3s".split()),
+        alone=12.0,
     ),
 ]

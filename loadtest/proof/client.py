@@ -16,8 +16,10 @@ def drive(running, case, options, core):
     words = [str(TARGET / "release/mercury-loadtest"), *case.words, *running.server.client]
     words += ["--url", f"http://127.0.0.1:{running.port}", "--pid", str(running.worker())]
     words += ["--json", "-"]
-    words += ["--seconds", str(options.seconds * case.longer)]
-    words += ["--warm-up", str(options.warm_up)]
+    if case.sends():
+        words += running.server.sends
+        words += ["--seconds", str(options.seconds * case.longer)]
+        words += ["--warm-up", str(options.warm_up)]
     before = machine.now(running.pids())
     try:
         run = subprocess.run(

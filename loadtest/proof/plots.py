@@ -11,6 +11,10 @@ from .tables import CPU, Results
 # by a case's name, what is drawn of it: the figure, a factor, the unit, and what the file is called
 SPECIAL = {
     "latency": [("latency p99", 1, "p99 in µs", "latency")],
+    "idle": [
+        ("memory user per connection", 1, "KiB of user memory per idle connection", "idle-memory"),
+        ("server cpu per connect", 1, "µs of CPU per connect", "idle-connect"),
+    ],
 }
 
 

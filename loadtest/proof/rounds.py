@@ -74,6 +74,9 @@ class Session:
     def measure(self, case, server):
         try:
             running = self.running.get(server.name)
+            if running is not None and not case.sends():
+                self.running.pop(server.name).stop()
+                running = None
             if running is None or not running.is_running():
                 running = self.running[server.name] = self.start(server)
             figures = drive(running, case, self.options, self.cores[1])
@@ -135,6 +138,8 @@ def sentence(figures):
 
 SHOWN = {
     "server cpu per delivery": "{:.2f} µs",
+    "server cpu per connect": "{:.1f} µs a connect",
+    "memory user per connection": "{:.2f} KiB each",
     "load throughput": "{:,.0f}/s",
     "latency p99": "p99 {:,.0f} µs",
     "elsewhere": "elsewhere {:.0f} %",

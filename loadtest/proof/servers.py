@@ -40,8 +40,9 @@ class Server:
     version: callable = lambda given: "as given"
     # whether a process below the one that is started does the work
     forks: bool = False
-    # more words for the load tester
+    # more words for the load tester, and more where it sends
     client: list = field(default_factory=list)
+    sends: list = field(default_factory=list)
     # kinds of cases that it has no means for, and why
     cannot: dict = field(default_factory=dict)
 
@@ -252,7 +253,8 @@ SERVERS = [
         "{python} {here}/uwebsockets.py {port} load".split(),
         fetch=uwebsockets,
         version=lambda given: f"core, as in {SOCKETIFY.replace('==', ' ')}",
-        client="--sub-path /sub/load --pub-path /pub/load".split(),
+        client="--sub-path /sub/load".split(),
+        sends="--pub-path /pub/load".split(),
         cannot=ONE_WAY,
     ),
     Server(
@@ -263,7 +265,7 @@ SERVERS = [
         forks=True,
         version=nchan_version,
         # each publish is answered with the state of its channel
-        client=["--answers"],
+        sends=["--answers"],
         cannot=ONE_WAY,
     ),
     Server(

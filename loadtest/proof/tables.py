@@ -15,6 +15,15 @@ LATENCY = {
     CPU: ("CPU of a delivery, µs", 1),
 }
 
+IDLE = {
+    "memory user per connection": ("user memory of a connection, KiB", 1),
+    "server cpu per connect": ("CPU of a connect, µs", 1),
+    "load throughput": ("connects/s", 1),
+    "latency p99": ("handshake p99, ms", 1e-3),
+}
+# by a case's name, the columns of its table
+SPECIAL = {"latency": LATENCY, "idle": IDLE}
+
 
 class Results:
     """All that was measured without a fault, and the faults."""
@@ -37,6 +46,10 @@ class Results:
     def values(self, case, server, figure):
         return [it[figure] for it in self.figures.get((case.name, server), []) if figure in it]
 
+    def sends(self):
+        """Whether anything was delivered."""
+        return any(case.sends() for case in self.cases)
+
     def ratio(self, case, server, figure):
         """Our median to that of another; none where one of them is missing."""
         ours, theirs = (self.values(case, name, figure) for name in (OURS, server))
@@ -49,7 +62,10 @@ def page(file):
     for name in dict.fromkeys(case.table for case in found.cases):
         cases = [case for case in found.cases if case.table == name]
         parts.append(f"### {name}\n\n{body(found, cases)}")
-    parts.append(f"### mercury's CPU of a delivery, as a ratio to the others'\n\n{ratios(found)}")
+    if found.sends():
+        parts.append(
+            f"### mercury's CPU of a delivery, as a ratio to the others'\n\n{ratios(found)}"
+        )
     if found.faults:
         faults = [f"- {s}, {c}, round {r + 1}: {error}" for c, s, r, error in found.faults]
         parts.append("### Faults\n\n" + "\n".join(faults))
@@ -72,8 +88,8 @@ def machines(found):
 
 
 def body(found, cases):
-    if cases[0].name == "latency":
-        return columns(found, cases[0], LATENCY)
+    if cases[0].name in SPECIAL:
+        return columns(found, cases[0], SPECIAL[cases[0].name])
     heads = ["server", *(f"CPU, µs, {case.column}" for case in cases)]
     heads += [f"deliveries/s, {case.column}" for case in cases]
     rows = []

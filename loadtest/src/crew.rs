@@ -1,5 +1,6 @@
 //! Several client threads, each with its own part of one load, and one report of all.
 
+use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::{oneshot, watch};
@@ -8,9 +9,11 @@ use crate::connection::Target;
 use crate::cost;
 use crate::load::Load;
 use crate::measurement::measure;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::runtime;
 use crate::scenario::{Extent, Plan};
+use crate::tally::Board;
 
 /// Why a thread ends without a fault of its own.
 const GAVE_UP: &str = "another client thread could not connect";
@@ -29,14 +32,15 @@ pub(crate) fn run(
     target: &Target,
     server: Option<u32>,
 ) -> Result<Report, String> {
-    let is_counted = parts.iter().any(|part| matches!(part.extent, Extent::Messages(_)));
+    let is_counted = parts.iter().any(|part| messages(part) > 0);
     let (start, started) = watch::channel(false);
+    let board = Arc::new(Board::new(parts.len(), parts.iter().map(messages).sum()));
     let mut threads = vec![];
     let mut all_ready = vec![];
     for (number, part) in parts.into_iter().enumerate() {
         // One is enough to look at the server.
         let server = server.filter(|_| number == 0);
-        let member = begin(number, part, target.clone(), server, started.clone())?;
+        let member = begin(number, part, target.clone(), server, started.clone(), &board)?;
         threads.push(member.thread);
         all_ready.push(member.is_ready);
     }
@@ -64,11 +68,14 @@ fn begin(
     target: Target,
     server: Option<u32>,
     started: watch::Receiver<bool>,
+    board: &Arc<Board>,
 ) -> Result<Member, String> {
     let (ready, is_ready) = oneshot::channel();
+    let board = Arc::clone(board);
     let work = move || {
+        let progress = Progress::of_crew(&board, number);
         let runtime = runtime().map_err(|error| error.to_string())?;
-        let mut report = runtime.block_on(work(part, &target, server, ready, started))?;
+        let mut report = runtime.block_on(work(part, &target, server, progress, ready, started))?;
         for thread in report.series.threads.iter_mut().filter(|thread| thread.name == "client") {
             thread.name = format!("client-{number}");
         }
@@ -83,6 +90,7 @@ async fn work(
     part: Plan,
     target: &Target,
     server: Option<u32>,
+    progress: Progress,
     ready: oneshot::Sender<()>,
     mut started: watch::Receiver<bool>,
 ) -> Result<Report, String> {
@@ -91,7 +99,15 @@ async fn work(
         load.close().await;
         return Err(GAVE_UP.to_owned());
     }
-    Ok(measure(&load, server, false).await)
+    Ok(measure(&load, server, progress).await)
+}
+
+/// Messages that end this part; 0 if time does.
+const fn messages(part: &Plan) -> u64 {
+    match part.extent {
+        Extent::Messages(messages) => messages,
+        Extent::Time { .. } => 0,
+    }
 }
 
 /// The report of all, or why one failed: not one that only gave up because of it.

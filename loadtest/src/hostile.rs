@@ -20,6 +20,7 @@ use crate::connection::{Connection, Target};
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::output;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::runtime;
 use crate::scenario::Plan;
@@ -133,7 +134,7 @@ pub(crate) async fn run(
 /// One round of the innocent pair.
 async fn one(plan: &Plan, target: &Target) -> Result<Report, String> {
     let load = Load::connect(plan.clone(), target).await?;
-    Ok(measure(&load, None, false).await)
+    Ok(measure(&load, None, Progress::new(false)).await)
 }
 
 fn start(

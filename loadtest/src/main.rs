@@ -39,6 +39,7 @@ mod source;
 mod standing;
 mod storm;
 mod subscriber;
+mod tally;
 mod think;
 mod timer;
 mod tree;

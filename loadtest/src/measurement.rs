@@ -45,8 +45,11 @@ pub(crate) enum Outcome {
 }
 
 /// Drives `load` to its end and says what happened.
-pub(crate) async fn measure(load: &Rc<Load>, server: Option<u32>, progress: bool) -> Report {
-    let mut progress = Progress::new(progress);
+pub(crate) async fn measure(
+    load: &Rc<Load>,
+    server: Option<u32>,
+    mut progress: Progress,
+) -> Report {
     let mut interrupt = Interrupt::listen();
     load.start();
     let (warm_up, measured) = match load.plan.extent {

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use crate::connection::Target;
 use crate::load::Load;
 use crate::measurement::measure;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::run::runtime;
 use crate::scenario::Plan;
@@ -44,7 +45,7 @@ pub(crate) async fn run(
         })
         .map_err(|error| format!("no thread for the quiet topic: {error}"))?;
     if is_ready.await.is_ok() && start.send(()).is_ok() {
-        let report = measure(&saturated, server, true).await;
+        let report = measure(&saturated, server, Progress::new(true)).await;
         return Ok(vec![report, join(beside)?]);
     }
     saturated.close().await;
@@ -72,7 +73,7 @@ async fn run_quiet(
     if ready.send(()).is_err() || started.await.is_err() {
         return Err("the saturated topic gave up".to_owned());
     }
-    Ok(measure(&load, None, false).await)
+    Ok(measure(&load, None, Progress::new(false)).await)
 }
 
 /// Both measure for the same time, so what is left to wait for is short.

@@ -9,6 +9,7 @@ use crate::cli::{Command, HostileArgs};
 use crate::connection::Target;
 use crate::load::Load;
 use crate::measurement::measure;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::scenario::Plan;
 use crate::{crew, descriptors, hostile, idle, mixed, storm};
@@ -64,7 +65,7 @@ fn load(
     }
     runtime.block_on(async {
         let load = Load::connect(plan, url).await?;
-        Ok(vec![measure(&load, pid, true).await])
+        Ok(vec![measure(&load, pid, Progress::new(true)).await])
     })
 }
 

@@ -72,7 +72,8 @@ enum Lie {
     Late,
     /// It misses a later one.
     Gap,
-    /// It gets one that it had before.
+    /// It gets all that it had before. The last may have been on their way when it was cut, and so
+    /// be new to it.
     Replay,
     /// It is cut once more, by the server.
     Cut,
@@ -142,7 +143,7 @@ fn serve(listener: TcpListener, lie: Lie) {
             Event::Sent(0x88, payload) => publisher.send(0x88, &payload),
             Event::Sent(_, payload) if lives == 1 => {
                 subscriber.try_send(0x81, &payload);
-                had = payload;
+                had.push(payload);
             }
             Event::Sent(_, payload) => {
                 since += 1;
@@ -150,7 +151,9 @@ fn serve(listener: TcpListener, lie: Lie) {
                     Lie::Late if since <= 6 => {}
                     Lie::Gap if since == 8 => {}
                     Lie::Replay if since == 1 => {
-                        subscriber.send(0x81, &had);
+                        for payload in &had {
+                            subscriber.send(0x81, payload);
+                        }
                         subscriber.send(0x81, &payload);
                     }
                     Lie::Cut if since == 3 => subscriber.cut(),

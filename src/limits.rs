@@ -192,7 +192,7 @@ pub const TURNED_AWAY_MAX: usize = 64;
 /// Seconds named in a `Retry-After`.
 pub const RETRY_AFTER_SECONDS: u32 = 5;
 /// Seconds for which a browser need not repeat a preflight: two hours are the most that Chromium
-/// grants. What a preflight is told depends on nothing, so it cannot go stale.
+/// grants. What a preflight was told and is no longer so, the POST is told anew.
 pub const PREFLIGHT_AGE_SECONDS: u32 = 2 * 60 * 60;
 /// Acceptors: one for this many shards, at least one.
 pub const SHARDS_PER_ACCEPTOR: usize = 4;

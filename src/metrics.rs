@@ -141,6 +141,8 @@ counters! {
     body_stalls,
     /// Heads that did not come in time: 408.
     head_timeouts,
+    /// Handshakes and POSTs of sites that `--allow-origin` does not list: 401.
+    origin_refused,
     /// Topics over `--max-topic`, or of too many segments.
     topic_too_long,
     /// Refused since `--max-topics` was used up: 503.

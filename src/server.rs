@@ -292,6 +292,7 @@ fn start_acceptors(
         let door = Door {
             router: RefCell::new(Some(ground.router.clone())),
             limits: config.limits.clone(),
+            origins: config.allow_origin.clone(),
             meter: Arc::new(Meter::new(memory, Arc::clone(&counters))),
             counters,
             bodies: Arc::clone(&ground.bodies),

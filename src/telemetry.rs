@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write, stderr};
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, info};
+use tracing::{Subscriber, info, warn};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::cores::Plan;
-use crate::config::{Config, Log, LogFormat, Size};
+use crate::config::{Config, Log, LogFormat, Origins, Size};
 use crate::limits::Limits;
 
 /// Target of the start-up lines: scripts wait for them, so no log level hides them.
@@ -55,6 +55,9 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
             LogFormat::Text => drop(lines.write_all(format!("listening on {url}\n").as_bytes())),
             LogFormat::Json => info!(target: START, url, "listening on {url}"),
         }
+    }
+    if config.allow_origin.as_ref().is_some_and(Origins::is_empty) {
+        warn!(target: START, "allow_origin is an empty list: nobody may connect");
     }
     let limits = &config.limits;
     let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = *limits;
@@ -143,6 +146,7 @@ mod tests {
             listen: Vec::new(),
             mode: Mode::Development,
             accept_backlog: None,
+            allow_origin: None,
             proxy: false,
             shards: two,
             acceptors: NonZeroUsize::MIN,

@@ -29,6 +29,7 @@ impl Draft {
             listen: vec![listen],
             mode: Mode::Development,
             accept_backlog: None,
+            allow_origin: None,
             proxy: false,
             shards: cores::usable(),
             acceptors: NonZeroUsize::MIN,

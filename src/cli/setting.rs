@@ -23,6 +23,8 @@ pub(super) struct Setting {
     pub(super) default: Option<&'static str>,
     /// Whether the default is worked out from the machine and written `auto`.
     pub(super) is_auto: bool,
+    /// Whether the file may set it to an empty list.
+    pub(super) may_be_empty: bool,
     /// Whether its text must not be shown.
     pub(super) is_secret: bool,
     /// Takes it over.
@@ -59,6 +61,8 @@ pub(super) enum Value {
     Switch(bool),
     /// Several texts.
     List(Vec<String>),
+    /// Not set, which no value can say.
+    Unset,
 }
 
 impl Setting {
@@ -102,8 +106,12 @@ impl Setting {
         value: fn(&Config, &Log) -> Value,
     ) -> Self {
         let (short, theirs, default) = (None, &[] as &[&str], None);
-        let (is_auto, is_secret) = (false, false);
-        Self { name, short, kind, help, theirs, default, is_auto, is_secret, set, value }
+        let (is_auto, may_be_empty, is_secret) = (false, false, false);
+        #[rustfmt::skip]
+        let setting = Self {
+            name, short, kind, help, theirs, default, is_auto, may_be_empty, is_secret, set, value,
+        };
+        setting
     }
 
     /// With a letter.
@@ -121,6 +129,12 @@ impl Setting {
     /// With words for the default.
     pub(super) const fn default(mut self, words: &'static str) -> Self {
         self.default = Some(words);
+        self
+    }
+
+    /// With a meaning for a list of nothing.
+    pub(super) const fn or_nothing(mut self) -> Self {
+        self.may_be_empty = true;
         self
     }
 
@@ -176,6 +190,7 @@ impl fmt::Display for Value {
             Self::Text(text) => f.write_str(&quoted(text)),
             Self::Number(number) => number.fmt(f),
             Self::Switch(is_on) => is_on.fmt(f),
+            Self::Unset => f.write_str("not set"),
             Self::List(texts) => {
                 let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
                 write!(f, "[{}]", texts.join(", "))

@@ -13,7 +13,10 @@ const WIDTH: usize = 98;
 pub(super) fn show(settled: &Settled) -> String {
     let line = |setting: &Setting| {
         let value = (setting.value)(&settled.config, &settled.log).masked(setting.is_secret);
-        format!("{} = {value}", setting.key())
+        match value {
+            Value::Unset => format!("# {} is {value}", setting.key()),
+            value => format!("{} = {value}", setting.key()),
+        }
     };
     let lines: Vec<_> = settings::all().map(line).collect();
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0).min(WIDTH / 2);
@@ -42,7 +45,11 @@ pub(super) fn example() -> String {
         example.extend(["\n### ", heading, "\n"]);
         for setting in settings {
             let (words, key) = (folded(&sentence(setting)), setting.key());
-            example.extend(["\n", &words, "# ", &key, " = ", &default(setting).to_string(), "\n"]);
+            let line = match default(setting) {
+                Value::Unset => format!("# {key} is not set"),
+                value => format!("# {key} = {value}"),
+            };
+            example.extend(["\n", &words, &line, "\n"]);
         }
     }
     example

@@ -152,7 +152,7 @@ impl<'a> Sources<'a> {
                 let values = vec![written(setting, source, text.clone())];
                 return Ok(Some(Found { values }));
             }
-            (Set::Many(_), Entered::List(texts)) if !texts.is_empty() => {
+            (Set::Many(_), Entered::List(texts)) if setting.may_be_empty || !texts.is_empty() => {
                 let each = |(line, text): &(usize, String)| {
                     written(setting, file.source(setting, *line), text.clone())
                 };

@@ -7,6 +7,7 @@ pub mod file;
 mod listen;
 mod log;
 pub mod memory;
+mod origin;
 mod pin;
 mod size;
 
@@ -17,6 +18,7 @@ use crate::limits::Limits;
 
 pub use listen::{Listen, ListenError};
 pub use log::{Log, LogFilter, LogFilterError, LogFormat};
+pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};
 pub use size::{Size, SizeError};
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub mode: Mode,
     /// Connections that the kernel queues before we accept; `None` is the system's maximum.
     pub accept_backlog: Option<u32>,
+    /// The sites that may connect; `None` is all, an empty list nobody.
+    pub allow_origin: Option<Origins>,
     /// Whether `X-Forwarded-For` and `-Proto` are believed.
     pub proxy: bool,
     /// Shard threads.

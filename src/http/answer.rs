@@ -49,6 +49,7 @@ impl Denial {
     pub(super) fn count(&self, counters: &Counters) {
         counters.refusals.add(1);
         let limit = match self.refusal.code {
+            "origin-not-allowed" => &counters.origin_refused,
             "topic-too-long" | "topic-too-deep" => &counters.topic_too_long,
             "body-too-long" => &counters.body_too_long,
             "bodies-full" => &counters.bodies_full,

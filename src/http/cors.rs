@@ -1,13 +1,14 @@
 //! What lets a browser's script on another site POST and read the answer: the CORS protocol of the
-//! Fetch standard. Every site is admitted.
+//! Fetch standard. Every site is admitted, or those on the operator's list.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answer::Answer;
+use super::origin::Standing;
 use crate::limits::PREFLIGHT_AGE_SECONDS;
 
 /// Whether a browser asks if a script may send what it wants to.
@@ -21,16 +22,30 @@ pub(super) fn is_scripted<B>(request: &Request<B>) -> bool {
     *request.method() == Method::POST && request.headers().contains_key(ORIGIN)
 }
 
-/// Lets a script read an answer, the sentence of a refusal as well.
-pub(super) fn admit(answer: &mut Answer) {
-    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+/// Lets a script read an answer, the sentence of a refusal as well, if its site may come in.
+pub(super) fn admit(answer: &mut Answer, standing: &Standing) {
+    let origin = match standing {
+        Standing::Open => HeaderValue::from_static("*"),
+        Standing::Listed(Some(origin)) => {
+            vary(answer);
+            origin.clone()
+        }
+        Standing::Listed(None) | Standing::Unlisted => return vary(answer),
+    };
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
 }
 
-/// What a preflight is told: a POST may come, its body of any type.
-pub(super) fn preflighted() -> Answer {
+/// Where there is a list, another site is told something else (RFC 9110 12.5.5).
+fn vary(answer: &mut Answer) {
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+}
+
+/// What a preflight is told: a POST may come, its body of any type. A site that is not on the list
+/// is not named, which is how it learns that it may not.
+pub(super) fn preflighted(standing: &Standing) -> Answer {
     let mut answer = Response::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
-    admit(&mut answer);
+    admit(&mut answer, standing);
     let headers = answer.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));

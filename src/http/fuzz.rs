@@ -69,6 +69,7 @@ impl House {
             descriptors: Arc::new(Budget::new(1)),
             turnstile: Arc::new(Turnstile::new(&limits)),
             limits,
+            origins: None,
             shutdown: Shutdown::new(1),
             mode: Mode::Production,
             times: Times::default(),

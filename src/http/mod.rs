@@ -11,6 +11,7 @@ mod framing;
 pub mod fuzz;
 mod head;
 mod listener;
+mod origin;
 mod porter;
 mod publish;
 mod rebuff;
@@ -33,7 +34,7 @@ use tokio::time::timeout;
 pub(crate) use self::listener::bind;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
-use crate::config::Mode;
+use crate::config::{Mode, Origins};
 use crate::handover::{Arrival, InboxFull, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
@@ -49,6 +50,8 @@ pub(crate) struct Door {
     pub(crate) router: RefCell<Option<Router>>,
     /// What an operator has set.
     pub(crate) limits: Limits,
+    /// The sites that may connect; `None` is all.
+    pub(crate) origins: Option<Origins>,
     /// This thread's.
     pub(crate) counters: Arc<Counters>,
     /// `--max-bodies`, shared by all acceptors.

@@ -13,6 +13,7 @@ use super::Door;
 use super::answer::{self, Answer, Denial};
 use super::cors;
 use super::framing;
+use super::origin::Standing;
 use super::publish::publish;
 use super::route::{self, Route};
 use super::upgrade::{self, Upgrade};
@@ -68,9 +69,10 @@ async fn attend(
 ) -> Answer {
     let json = answer::wants_json(request.headers());
     let is_scripted = cors::is_scripted(&request);
+    let standing = Standing::of(request.headers(), door.origins.as_ref());
     // behind a tunnel or a body that nobody wants may stand anything
     let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
-    let result = match sort(door, &mut request, has_length, json) {
+    let result = match sort(door, &mut request, &standing, has_length, json) {
         Ok(Errand::Upgrade(upgrade)) => {
             progress.park(upgrade);
             return pending().await;
@@ -80,7 +82,7 @@ async fn attend(
             publish(door, progress, role.pattern(), topic, &head.headers, body).await
         }
         Ok(Errand::Preflight) => {
-            let mut answer = cors::preflighted();
+            let mut answer = cors::preflighted(&standing);
             if is_last {
                 answer::close_after(&mut answer);
             }
@@ -100,7 +102,7 @@ async fn attend(
         }
     };
     if is_scripted {
-        cors::admit(&mut answer);
+        cors::admit(&mut answer, &standing);
     }
     answer
 }
@@ -109,6 +111,7 @@ async fn attend(
 fn sort(
     door: &Door,
     request: &mut Request<Incoming>,
+    standing: &Standing,
     has_length: bool,
     json: bool,
 ) -> Result<Errand, Denial> {
@@ -128,6 +131,9 @@ fn sort(
         _ => return Err(Denial::method(request.method(), role)),
     };
     let asked = posts || upgrade::is_asked(request.headers());
+    if asked {
+        standing.check(request.headers())?;
+    }
     if asked && door.shutdown.has_begun() {
         return Err(Refusal::draining().into());
     }

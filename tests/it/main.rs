@@ -27,6 +27,7 @@ mod many_topics;
 mod memory;
 mod messages;
 mod model;
+mod origins;
 mod panics;
 mod pieces;
 mod pongs;

@@ -41,6 +41,7 @@ impl TestServer {
             listen: vec![Listen::parse("http://127.0.0.1:0").unwrap()],
             mode: Mode::Development,
             accept_backlog: None,
+            allow_origin: None,
             proxy: false,
             shards: NonZeroUsize::new(2).unwrap(),
             acceptors: NonZeroUsize::MIN,

@@ -113,6 +113,11 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// A connection to a port of 127.0.0.1 on which nothing was said yet.
+    pub(crate) async fn to(port: u16) -> Self {
+        Self { socket: TcpStream::connect(("127.0.0.1", port)).await.unwrap(), came: vec![] }
+    }
+
     /// A connection on which nothing was said yet.
     pub(crate) async fn open(server: &TestServer) -> Self {
         Self { socket: server.raw().await, came: vec![] }

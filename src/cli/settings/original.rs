@@ -3,7 +3,7 @@
 use super::duration;
 use crate::cli::setting::{Setting, Value};
 use crate::cli::written::{AUTO, Written};
-use crate::config::{Listen, Mode};
+use crate::config::{Listen, Mode, Origins, Pattern};
 
 /// `listen(2)` takes an `int`.
 const ACCEPT_BACKLOG_MAX: usize = 0x7fff_ffff;
@@ -23,6 +23,24 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .short('l')
     .theirs(&["MOJO_LISTEN"]),
+    Setting::many(
+        "allow-origin",
+        "PATTERN",
+        "Sites that may connect, once for each: example.com, https://example.com:8080, \
+         *.example.com, * for all, null, none for requests without an Origin",
+        |draft, patterns| {
+            let parse = |one: &Written| Pattern::parse(&one.text).map_err(|error| one.wrong(error));
+            let patterns = patterns.iter().map(parse).collect::<Result<_, _>>()?;
+            draft.config.allow_origin = Some(Origins::new(patterns));
+            Ok(())
+        },
+        |config, _| match &config.allow_origin {
+            None => Value::Unset,
+            Some(origins) => Value::List(origins.texts().map(str::to_owned).collect()),
+        },
+    )
+    .default("everybody may connect")
+    .or_nothing(),
     Setting::one(
         "mode",
         "MODE",

@@ -6,6 +6,7 @@ use crate::cli::setting::{Set, Setting, Value};
 /// For each setting another value than its default, as a flag and a variable say it.
 const OTHERS: &[(&str, &str)] = &[
     ("listen", "http://127.0.0.1:1"),
+    ("allow-origin", "https://*.example.com:8080"),
     ("mode", "production"),
     ("backlog", "5"),
     ("proxy", "1"),
@@ -113,7 +114,9 @@ fn the_example_is_the_defaults_with_its_comment_marks_and_without() {
     };
     let bare: String = example.lines().map(uncomment).collect();
     assert_eq!(configured("", &bare).unwrap(), default, "{bare}");
-    assert_eq!(keys, settings::all().map(Setting::key).collect::<Vec<_>>());
+    let has_value = |setting: &&Setting| setting.name != "allow-origin";
+    assert_eq!(keys, settings::all().filter(has_value).map(Setting::key).collect::<Vec<_>>());
+    assert!(example.contains("\n# allow_origin is not set\n"), "{example}");
     assert!(example.lines().all(|line| line.is_empty() || line.starts_with('#')), "{example}");
     assert!(example.lines().all(|line| line.len() <= 100), "{example}");
 }

@@ -91,7 +91,7 @@ impl House {
             #[rustfmt::skip]
             let door = Door {
                 router: RefCell::new(Some(router)),
-                limits, counters, bodies, meter, descriptors, turnstile,
+                limits, origins: None, counters, bodies, meter, descriptors, turnstile,
                 shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();

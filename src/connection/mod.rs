@@ -302,7 +302,6 @@ impl Line {
             table.settle(self.id);
         }
         let cut_inside_job = self.leave_topic(table);
-        let linger_until = table.linger_until();
         let (writer, ground) = table.writers.of(self.id);
         let payload = match ending {
             Ending::Close(reason) | Ending::TooSlow { reason, .. } => reason.payload(),
@@ -323,7 +322,7 @@ impl Line {
         // whoever found it too slow meanwhile, or shed it, wanted no more than this
         writer.ending = None;
         writer.control(OpCode::Close, &payload, ground);
-        writer.life.linger_until = Some(linger_until);
+        writer.life.parted = Some(ground.moment);
         // nothing more is taken from it
         let Life { paused, holding, has_whole, .. } = &mut writer.life;
         (*paused, *holding, *has_whole) = (false, false, false);
@@ -338,7 +337,7 @@ impl Line {
     /// Leaves the topic; whether a puller's job is partly on the wire.
     fn leave_topic(&self, table: &mut Table) -> bool {
         let (writer, _) = table.writers.of(self.id);
-        let unwritten = if writer.role == Role::Puller && writer.life.linger_until.is_none() {
+        let unwritten = if writer.role == Role::Puller && writer.life.parted.is_none() {
             writer.outbound.unwritten_messages()
         } else {
             vec![]

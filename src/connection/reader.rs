@@ -158,7 +158,7 @@ impl Reader {
     #[inline]
     fn settle(&mut self, id: MemberId, table: &mut Table) -> bool {
         let (writer, ground) = table.writers.of(id);
-        writer.life.heard = ground.now;
+        writer.life.heard = ground.moment;
         let keeps = self.carry.capacity() > 0 || self.decoder.is_inside_message();
         if keeps || writer.unfinished_bytes > 0 || writer.life.unfinished.is_some() {
             return self.settle_kept(id, table);
@@ -186,7 +186,7 @@ impl Reader {
                 return true;
             }
         }
-        writer.life.unfinished.get_or_insert(ground.now);
+        writer.life.unfinished.get_or_insert(ground.moment);
         self.count(id, table)
     }
 

@@ -90,7 +90,7 @@ impl Table {
 impl Writer {
     /// How much could be taken from it.
     pub(super) fn sheddable(&self) -> usize {
-        let closing = self.ending.is_some() || self.life.linger_until.is_some();
+        let closing = self.ending.is_some() || self.life.parted.is_some();
         // what a puller was given is nobody else's any more
         if closing || self.role == Role::Puller { 0 } else { self.outbound.bytes() }
     }

@@ -123,7 +123,7 @@ impl Table {
         let (writer, ground) = self.writers.of(id);
         if self.lines.take(ground) {
             let peer = writer.peer;
-            let seconds = writer.life.seconds_behind(ground.now);
+            let seconds = writer.life.seconds_behind(ground.moment);
             let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
             let code = reason.code;
             tracing::warn!(%topic, %peer, behind, %seconds, code, "closed: {}", reason.text);
@@ -135,7 +135,7 @@ impl Table {
         let (writer, ground) = self.writers.of(id);
         if self.lines.take(ground) {
             let (peer, behind) = (writer.peer, writer.outbound.bytes());
-            let seconds = writer.life.seconds_behind(ground.now);
+            let seconds = writer.life.seconds_behind(ground.moment);
             let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
             let (policy, Dropped { messages, bytes }) = (ground.policy(writer.role), lost);
             tracing::warn!(

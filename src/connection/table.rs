@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::net::TcpStream;
 
-use super::keepalive::{Due, Rules};
+use super::keepalive::{Due, Moment, Rules};
 use super::slow::Lines;
 use super::writer::{Ending, Writer};
 use crate::broker::topic::Topic;
@@ -16,7 +16,7 @@ use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::OpCode;
 use crate::handover::Descriptor;
-use crate::limits::{Budget, LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX};
+use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::memory::Meter;
 use crate::metrics::Counters;
 use crate::outbound::Batch;
@@ -57,6 +57,8 @@ pub(super) struct Writers {
 pub(super) struct Ground {
     /// Milliseconds since the shard began, as of the last sweep.
     pub(super) now: u64,
+    /// The same as connections remember it.
+    pub(super) moment: Moment,
     /// `--max-outbound`.
     pub(super) outbound_bytes_max: usize,
     /// What may be kept of messages that wait for room.
@@ -74,6 +76,7 @@ impl Table {
     pub(crate) fn new(bounds: Bounds, limits: &Limits, connections: Option<Arc<Budget>>) -> Self {
         let ground = Ground {
             now: 0,
+            moment: Moment::at(0),
             outbound_bytes_max: limits.outbound_bytes_max,
             hoard_bytes_max: limits.hoard_bytes_max(),
             slow_consumer: limits.slow_consumer,
@@ -130,7 +133,7 @@ impl Table {
         peer: SocketAddr,
         descriptor: Descriptor,
     ) {
-        let writer = Writer::new(socket, role, peer, descriptor, self.writers.ground.now);
+        let writer = Writer::new(socket, role, peer, descriptor, self.writers.ground.moment);
         self.writers.insert(id, writer);
     }
 
@@ -203,7 +206,8 @@ impl Table {
     /// Looks at the deadlines of the connections from number `from` on, at most `count` of them;
     /// the number to go on with, or `None` when all were seen.
     pub(crate) fn sweep(&mut self, now: u64, from: usize, count: usize) -> Option<usize> {
-        self.writers.ground.now = now;
+        let moment = Moment::at(now);
+        (self.writers.ground.now, self.writers.ground.moment) = (now, moment);
         self.lines.renew(now);
         if from == 0 {
             self.broker.trim();
@@ -217,10 +221,10 @@ impl Table {
             let Some(writer) = self.writers.get_mut(id) else { continue };
             let waits = !writer.outbound.is_empty();
             let is_puller = writer.role == Role::Puller;
-            if is_puller && writer.life.is_stalled(now, waits, &self.rules) {
+            if is_puller && writer.life.is_stalled(moment, waits, &self.rules) {
                 self.broker.stall(id);
             }
-            let due = writer.life.due(now, id.0, is_puller, waits, &self.rules);
+            let due = writer.life.due(moment, id.0, is_puller, waits, &self.rules);
             if let Some(lost) = writer.loss_to_log(now) {
                 self.log_drops(id, lost);
             }
@@ -236,7 +240,7 @@ impl Table {
             Due::Nothing => {}
             Due::Look => writer.wake(),
             Due::Ping => {
-                writer.life.pinged = Some(ground.now);
+                writer.life.pinged = Some(ground.moment);
                 writer.control(OpCode::Ping, &[], ground);
             }
             Due::PongTimeout => {
@@ -246,7 +250,7 @@ impl Table {
             }
             Due::WriteStall => {
                 counters.write_stalls.add(1);
-                let max = self.rules.write_stall_max();
+                let max = self.rules.write_timeout();
                 let text = format!("slow consumer: took nothing for {max:?} (--write-timeout)");
                 writer.give_up(Reason::with(close::TRY_AGAIN, text), 0, ground);
             }
@@ -264,11 +268,6 @@ impl Table {
             }
             Due::LingerEnd => writer.end(Ending::Reset),
         }
-    }
-
-    /// When a connection that says its last word now stops lingering.
-    pub(super) fn linger_until(&self) -> u64 {
-        self.writers.ground.now + super::keepalive::milliseconds(LINGER_MAX)
     }
 
     /// Logs a connection that we close for a breach or a limit.
@@ -300,7 +299,7 @@ impl Table {
             let id = member(number);
             let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
             let Some(writer) = self.writers.get_mut(id) else { continue };
-            let closing = writer.ending.is_some() || writer.life.linger_until.is_some();
+            let closing = writer.ending.is_some() || writer.life.parted.is_some();
             if !closing
                 && (late || !(writer.life.paused || writer.life.holding))
                 && !coming.is_for(writer.role)

@@ -11,7 +11,7 @@ use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::keepalive::Life;
+use super::keepalive::{Life, Moment};
 use super::slow::Lost;
 use super::table::Ground;
 use crate::broker::{Role, Taken};
@@ -75,7 +75,7 @@ impl Writer {
         role: Role,
         peer: SocketAddr,
         descriptor: Descriptor,
-        now: u64,
+        now: Moment,
     ) -> Self {
         Self {
             socket,
@@ -121,7 +121,7 @@ impl Writer {
             let whole = 0..batch.len();
             return self.fan_out(batch, slice::from_ref(&whole), ground);
         }
-        self.life.sent = ground.now;
+        self.life.sent = ground.moment;
         let sent = self.send(batch);
         if let Ok(bytes) = sent
             && bytes == batch.len()
@@ -137,7 +137,7 @@ impl Writer {
         if self.ending.is_some() {
             return;
         }
-        self.life.sent = ground.now;
+        self.life.sent = ground.moment;
         if !self.outbound.is_empty() {
             return self.keep(batch, runs, 0, ground);
         }
@@ -209,8 +209,8 @@ impl Writer {
     fn keep(&mut self, batch: &Batch, runs: &[Range<usize>], mut written: usize, ground: &Ground) {
         if self.outbound.is_empty() {
             // the clock of a stalled write starts now
-            self.life.progress = ground.now;
-            self.life.behind = ground.now;
+            self.life.progress = ground.moment;
+            self.life.behind = ground.moment;
             if runs.len() > 1 {
                 // one batch, so one piece: a connection with nothing queued takes any size
                 let copy = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
@@ -240,7 +240,7 @@ impl Writer {
     #[inline]
     pub(super) fn jobs(&mut self, frames: Vec<u8>, ground: &Ground) -> Taken {
         let mut written = 0;
-        self.life.sent = ground.now;
+        self.life.sent = ground.moment;
         if self.outbound.is_empty() && self.ending.is_none() {
             match self.send(&frames) {
                 Ok(bytes) => {
@@ -255,8 +255,8 @@ impl Writer {
             }
         }
         if self.outbound.is_empty() {
-            self.life.progress = ground.now;
-            self.life.behind = ground.now;
+            self.life.progress = ground.moment;
+            self.life.behind = ground.moment;
         }
         // a puller that is going away keeps what it did not get, to hand it back when it leaves
         self.outbound.push_own(frames, written, &ground.meter);
@@ -318,8 +318,8 @@ impl Writer {
                 return None;
             }
         };
-        self.life.progress = ground.now;
-        self.life.behind = ground.now;
+        self.life.progress = ground.moment;
+        self.life.behind = ground.moment;
         Some(written)
     }
 
@@ -338,7 +338,7 @@ impl Writer {
 
     #[inline]
     fn wrote(&mut self, bytes: usize, ground: &Ground) {
-        self.life.progress = ground.now;
+        self.life.progress = ground.moment;
         ground.counters.bytes_out.add(bytes as u64);
     }
 
@@ -370,9 +370,10 @@ mod tests {
         let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
-        let mut writer = Writer::new(socket, Role::Peer, peer, descriptor, 0);
+        let mut writer = Writer::new(socket, Role::Peer, peer, descriptor, Moment::at(0));
         let ground = Ground {
             now: 0,
+            moment: Moment::at(0),
             outbound_bytes_max: 1000,
             hoard_bytes_max: usize::MAX,
             slow_consumer: SlowConsumer::default(),

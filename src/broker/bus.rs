@@ -23,7 +23,7 @@ impl Bus {
     ) -> Result<Part, TooManyTopics> {
         let topic = acquire(&mut self.topics, topic.name(), bounds)?;
         let seat = Seat::new(topic, self.topics[topic].join(id));
-        Ok(Part::Peer(Peer { seat, echo, own: OwnFrames::default() }))
+        Ok(Part::Peer(Box::new(Peer { seat, echo, own: OwnFrames::default() })))
     }
 
     pub(super) fn leave(&mut self, peer: &Peer, members: &mut Members, bounds: &Bounds) {
@@ -53,7 +53,8 @@ impl Bus {
         members: &mut Members,
         turn: &mut Turn,
     ) {
-        let Part::Peer(Peer { seat, echo, own }) = &mut members[id] else { return };
+        let Part::Peer(peer) = &mut members[id] else { return };
+        let Peer { seat, echo, own } = &mut **peer;
         let fanout = &mut self.topics[seat.topic];
         if fanout.members() == 1 && !*echo {
             return;

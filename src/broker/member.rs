@@ -9,18 +9,21 @@ use super::slots::Slots;
 use super::topic_tree::TopicId;
 use super::{Bounds, MemberId};
 
-/// A socket's part.
+/// A socket's part. Subscribers are far more than all others, so what those need is boxed.
 #[derive(Debug)]
 pub(super) enum Part {
-    Peer(Peer),
+    Peer(Box<Peer>),
     /// Its topic and the ancestors, nearest first.
-    Publisher(Path),
+    Publisher(Box<Path>),
     Subscriber(Seat),
     Pusher(TopicId),
-    Puller(Puller),
+    Puller(Box<Puller>),
     /// It left, and its connection is closing.
     Left,
 }
+
+// there is one for each connection
+const _: () = assert!(size_of::<Option<Part>>() <= 16);
 
 /// A publisher's topic and all its ancestors. Most topics are at most four segments deep.
 pub(super) type Path = SmallVec<[TopicId; 4]>;

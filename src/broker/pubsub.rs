@@ -28,7 +28,7 @@ impl PubSub {
                 }
             }
         }
-        Ok(Part::Publisher(path))
+        Ok(Part::Publisher(Box::new(path)))
     }
 
     /// Takes a publisher away.

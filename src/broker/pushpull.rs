@@ -132,7 +132,7 @@ impl PushPull {
     /// Makes room for a puller, who gets its turns with [`PushPull::join`].
     pub(super) fn topic(&mut self, topic: &Topic, bounds: &Bounds) -> Result<Part, TooManyTopics> {
         let topic = acquire(&mut self.topics, topic.name(), bounds)?;
-        Ok(Part::Puller(Puller::new(topic)))
+        Ok(Part::Puller(Box::new(Puller::new(topic))))
     }
 
     /// Puts a puller into the ring; it gets what waits.

@@ -69,6 +69,9 @@ pub(super) struct Writer {
     _descriptor: Descriptor,
 }
 
+// there is one for each connection
+const _: () = assert!(size_of::<Option<Writer>>() <= 216);
+
 impl Writer {
     pub(super) fn new(
         socket: TcpStream,

@@ -10,7 +10,10 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::connection::Home;
+use crate::connection::{Connection, Home};
+
+// with what tokio adds, a task takes 256 bytes; any more, and its alignment would make it 384
+const _: () = assert!(size_of::<Guarded<Connection>>() <= 144);
 
 /// A task that its shard cannot be without: a panic in it ends the process.
 pub(super) async fn essential(shard: usize, what: &'static str, task: impl Future<Output = ()>) {

@@ -16,7 +16,7 @@ const HIGHLIGHTS: [(&str, &str, &str); 3] = [
 
 /// Columns for each side, and a line for each figure of report number `part`.
 pub(super) fn grid(part: usize, sides: &[&Side]) -> Grid {
-    let is_folded = sides.iter().any(|side| side.runs.len() > 1);
+    let is_folded = sides.iter().any(|side| side.runs.0.len() > 1);
     let mut header = vec![String::new()];
     for (number, side) in sides.iter().enumerate() {
         header.push(side.name.clone());
@@ -24,9 +24,9 @@ pub(super) fn grid(part: usize, sides: &[&Side]) -> Grid {
         header.extend((number > 0).then(|| "ratio".to_owned()));
     }
     let mut grid = Grid { header, ..Grid::default() };
-    let reports: Vec<&Summary> = sides.iter().flat_map(|side| side.reports(part)).collect();
+    let reports: Vec<&Summary> = sides.iter().flat_map(|side| side.runs.reports(part)).collect();
     for row in rows(reports.iter().copied()).into_iter().filter(|row| is_shown(row, &reports)) {
-        let figures = |side: &&Side| side.figure(part, &row.group, &row.name);
+        let figures = |side: &&Side| side.runs.figure(part, &row.group, &row.name);
         let all: Vec<_> = sides.iter().map(figures).collect();
         let first = all.first().copied().flatten();
         let mut cells = vec![];
@@ -54,7 +54,7 @@ pub(super) fn highlights(sides: &[Side]) -> Vec<(String, String)> {
     let Some((first, others)) = sides.split_first() else { return vec![] };
     let of = |other: &Side| {
         let ratios = HIGHLIGHTS.iter().filter_map(|(group, name, meaning)| {
-            let [one, two] = [first, other].map(|side| side.figure(0, group, name));
+            let [one, two] = [first, other].map(|side| side.runs.figure(0, group, name));
             Some(((*meaning).to_owned(), ratio(one?.1, two?.1)))
         });
         let cpu = [first, other].map(|side| Some(bar(side, 0)?.value));
@@ -71,11 +71,7 @@ pub(super) fn highlights(sides: &[Side]) -> Vec<(String, String)> {
 
 /// What each delivery, or connection, cost the server.
 pub(super) fn bar(side: &Side, part: usize) -> Option<Bar> {
-    let report = side.reports(part).next()?;
-    let is_cost = |row: &&Row| row.group == "server" && row.unit == Unit::MicrosecondsEach;
-    let row = report.rows.iter().find(is_cost)?;
-    let (_, value) = side.figure(part, &row.group, &row.name)?;
-    Some(Bar { name: side.name.clone(), value })
+    Some(Bar { name: side.name.clone(), value: side.runs.cost(part)? })
 }
 
 /// Whether a figure says something beside that of another run.

@@ -34,9 +34,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<ExitCode, String> {
         comparison.page().write(path)?;
     }
     let mut status = ExitCode::SUCCESS;
-    for side in comparison.sides.iter().filter(|side| !side.is_ok()) {
+    for side in comparison.sides.iter().filter(|side| !side.runs.is_ok()) {
         let faults =
-            side.runs.iter().flat_map(|run| &run.reports).flat_map(|report| &report.faults);
+            side.runs.0.iter().flat_map(|run| &run.reports).flat_map(|report| &report.faults);
         let first = faults.map(String::as_str).next().unwrap_or("something went wrong");
         eprintln!("mercury-loadtest: {}: {first}", side.name);
         status = ExitCode::FAILURE;
@@ -94,25 +94,25 @@ impl Comparison {
 
     /// What differs besides the figures, and what they are figures of.
     fn caveats(&self) -> Vec<String> {
-        let runs: Vec<_> = self.sides.iter().map(|side| (&*side.name, &side.runs[0])).collect();
+        let runs: Vec<_> = self.sides.iter().map(|side| (&*side.name, &side.runs.0[0])).collect();
         let mut caveats = differences(&runs);
-        let folded = self.sides.iter().filter(|side| side.runs.len() > 1);
+        let folded = self.sides.iter().filter(|side| side.runs.0.len() > 1);
         caveats.extend(
-            folded.map(|side| format!("{} is the median of {} runs", side.name, side.runs.len())),
+            folded.map(|side| format!("{} is the median of {} runs", side.name, side.runs.0.len())),
         );
         caveats
     }
 
     fn remarks(&self) -> Vec<Remark> {
         let mut remarks: Vec<Remark> = self.caveats().into_iter().map(Remark::Note).collect();
-        if self.sides.iter().all(Side::is_ok) {
-            let report = &self.sides[0].runs[0].reports[0];
+        if self.sides.iter().all(|side| side.runs.is_ok()) {
+            let report = &self.sides[0].runs.0[0].reports[0];
             remarks.insert(0, Remark::Good(report.event.is_fine().to_owned()));
         }
         for part in self.parts() {
             for side in &self.sides {
                 let name = self.name(side, part);
-                let said = side.reports(part).flat_map(|report| report.remarks(&name));
+                let said = side.runs.reports(part).flat_map(|report| report.remarks(&name));
                 let is_worth_it = |remark: &Remark| !matches!(remark, Remark::Good(_));
                 remarks.extend(said.filter(is_worth_it));
             }
@@ -122,7 +122,7 @@ impl Comparison {
 
     fn plots(&self, part: usize) -> Vec<Plot> {
         let subjects = self.sides.iter().filter_map(|side| {
-            Some(Subject { name: side.name.clone(), report: side.typical(part)? })
+            Some(Subject { name: side.name.clone(), report: side.runs.typical(part)? })
         });
         let mut all = plots(&subjects.collect::<Vec<_>>());
         let each: Vec<_> = self.sides.iter().filter_map(|side| bar(side, part)).collect();
@@ -138,12 +138,12 @@ impl Comparison {
 
     /// Numbers of the reports that each run has, or that some have.
     fn parts(&self) -> std::ops::Range<usize> {
-        0..self.sides.iter().map(Side::parts).max().unwrap_or(0)
+        0..self.sides.iter().map(|side| side.runs.parts()).max().unwrap_or(0)
     }
 
     /// What a part is called; nothing if it is the only one.
     fn title(&self, part: usize) -> Option<String> {
-        let reports = self.sides.iter().filter_map(|side| side.reports(part).next());
+        let reports = self.sides.iter().filter_map(|side| side.runs.reports(part).next());
         let mut names: Vec<&str> = reports.map(|report| report.name.as_str()).collect();
         names.dedup();
         (self.parts().len() > 1).then(|| names.join(", "))
@@ -161,7 +161,7 @@ impl Comparison {
 pub(super) mod tests {
     use super::*;
     use crate::bottleneck::{Bottleneck, Limit};
-    use crate::report::{Document, Invocation, Row, Summary, Unit};
+    use crate::report::{Document, Invocation, Row, Runs, Summary, Unit};
 
     /// A fanout with a report for each of these throughputs.
     pub(crate) fn document(throughputs: &[f64]) -> Document {
@@ -196,13 +196,13 @@ pub(super) mod tests {
 
     pub(super) fn side(name: &str, throughputs: &[f64]) -> Side {
         let runs = throughputs.iter().map(|throughput| document(&[*throughput])).collect();
-        Side { name: name.to_owned(), runs }
+        Side { name: name.to_owned(), runs: Runs(runs) }
     }
 
     #[test]
     fn what_differs_stands_above_the_table() {
         let mut sides = vec![side("a", &[1000.0]), side("b", &[1500.0])];
-        sides[1].runs[0].parameters.insert("window".to_owned(), vec!["16".to_owned()]);
+        sides[1].runs.0[0].parameters.insert("window".to_owned(), vec!["16".to_owned()]);
         let text = Comparison { sides }.text();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "differs: --window none (a), 16 (b)");
@@ -224,7 +224,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_page_has_parts_and_what_is_to_be_said_of_them() {
-        let runs = |throughputs| vec![document(throughputs)];
+        let runs = |throughputs| Runs(vec![document(throughputs)]);
         let sides = vec![
             Side { name: "a".to_owned(), runs: runs(&[1.0, 2.0]) },
             Side { name: "b".to_owned(), runs: runs(&[3.0, 4.0]) },

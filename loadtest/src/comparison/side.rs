@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::difference::differences;
-use crate::report::{Document, Row, Run, Spread, Summary, Unit};
+use crate::report::{Document, Run, Runs};
 
 /// Runs of the same, under one name.
 #[derive(Debug)]
 pub(super) struct Side {
     /// What tables and plots call it.
     pub(super) name: String,
-    /// The runs, at least one, each with as many reports.
-    pub(super) runs: Vec<Document>,
+    /// The runs, at least one.
+    pub(super) runs: Runs,
 }
 
 impl Side {
@@ -39,40 +39,13 @@ impl Side {
         let name = path
             .file_stem()
             .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name, runs })
-    }
-
-    /// How many reports each run has.
-    pub(super) fn parts(&self) -> usize {
-        self.runs[0].reports.len()
-    }
-
-    /// Report number `part` of each run.
-    pub(super) fn reports(&self, part: usize) -> impl Iterator<Item = &Summary> {
-        self.runs.iter().filter_map(move |run| run.reports.get(part))
-    }
-
-    /// One figure of all runs.
-    pub(super) fn figure(&self, part: usize, group: &str, name: &str) -> Option<(Unit, Spread)> {
-        let rows: Vec<&Row> =
-            self.reports(part).filter_map(|report| report.row(group, name)).collect();
-        let unit = rows.first()?.unit;
-        Some((unit, Spread::of(rows.iter().map(|row| row.value).collect())?))
-    }
-
-    /// The run in the middle by what is counted in a second, to be drawn for all.
-    pub(super) fn typical(&self, part: usize) -> Option<&Summary> {
-        let rate =
-            |report: &&Summary| report.row("load", "throughput").map_or(0.0, |row| row.value);
-        let mut reports: Vec<&Summary> = self.reports(part).collect();
-        reports.sort_by(|one, other| rate(one).total_cmp(&rate(other)));
-        reports.get(reports.len() / 2).copied()
+        Ok(Self { name, runs: Runs(runs) })
     }
 
     /// How, where and when its runs came about.
     pub(super) fn described(&self) -> impl Iterator<Item = Run> {
-        let several = self.runs.len() > 1;
-        self.runs.iter().enumerate().map(move |(number, run)| {
+        let several = self.runs.0.len() > 1;
+        self.runs.0.iter().enumerate().map(move |(number, run)| {
             let name = if several {
                 format!("{}, run {}", self.name, number + 1)
             } else {
@@ -80,11 +53,6 @@ impl Side {
             };
             Run::of(&name, run)
         })
-    }
-
-    /// Everything was as it should be in every run.
-    pub(super) fn is_ok(&self) -> bool {
-        self.runs.iter().flat_map(|run| &run.reports).all(|report| report.ok)
     }
 }
 

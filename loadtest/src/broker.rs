@@ -1,6 +1,6 @@
 //! A broker of the same build, as a process of its own that ends with us.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mercury::config::Pin;
+use mercury::config::{Pin, cores};
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use rustix::thread::set_name;
 
@@ -71,20 +71,39 @@ pub(crate) fn run_if_spawned() -> Option<ExitCode> {
     Some(mercury::command::main(command.into_iter().chain(words)))
 }
 
+/// How many CPUs the shards of a broker with these options may run on, beside a client of
+/// `threads`.
+pub(crate) fn cpus(args: &BrokerArgs, threads: usize) -> usize {
+    match pin(args) {
+        Some(Pin::List(cpus)) => cpus.iter().collect::<BTreeSet<_>>().len(),
+        _ => placement(args, threads)
+            .map_or_else(|| cores::available().len(), |placement| placement.broker.len()),
+    }
+}
+
+fn placement(args: &BrokerArgs, threads: usize) -> Option<Placement> {
+    let is_wanted = !args.no_placement;
+    is_wanted.then(|| Placement::find(threads, pin(args).as_ref())).flatten()
+}
+
+fn pin(args: &BrokerArgs) -> Option<Pin> {
+    args.pin.as_deref().and_then(|pin| Pin::parse(pin).ok())
+}
+
 impl Broker {
     /// Spawns one and waits until it listens; the error is a sentence with the end of its log.
     /// Where there are CPUs enough, it gets its own, and the calling thread, for a client of
-    /// `threads`, keeps the others until the broker is stopped.
-    pub(crate) fn start(args: &BrokerArgs, threads: usize) -> Result<Self, String> {
-        let pin = args.pin.as_deref().and_then(|pin| Pin::parse(pin).ok());
+    /// `threads`, keeps the others until the broker is stopped, which `announce` tells.
+    pub(crate) fn start(args: &BrokerArgs, threads: usize, announce: bool) -> Result<Self, String> {
         let sentence = |error| format!("CPUs for the broker and its client: {error}");
-        let is_placed = !args.no_placement;
-        let placement = is_placed.then(|| Placement::find(threads, pin.as_ref())).flatten();
+        let placement = placement(args, threads);
         let back = placement.as_ref().map(Placement::enter_broker).transpose().map_err(sentence)?;
         let mut process = Process::spawn(&args.flags())?;
         if let Some(placement) = &placement {
             placement.enter_client().map_err(sentence)?;
-            eprintln!("mercury-loadtest: {placement}");
+            if announce {
+                eprintln!("mercury-loadtest: {placement}");
+            }
         }
         let (announce, announced) = mpsc::channel();
         let stderr = process.child.stderr.take().expect("it is piped");

@@ -1,6 +1,9 @@
 //! Ctrl-C, which ends a run early and in order.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 /// Hears all Ctrl-C from its beginning on: what comes between two looks is not lost.
 pub(crate) struct Interrupt {
@@ -23,5 +26,11 @@ impl Interrupt {
         if heard.is_none() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Whether somebody has pressed Ctrl-C since the last look.
+    pub(crate) async fn was_heard(&mut self) -> bool {
+        // long enough for the runtime to look, too
+        timeout(Duration::from_millis(1), self.heard()).await.is_ok()
     }
 }

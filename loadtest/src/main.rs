@@ -39,6 +39,7 @@ mod source;
 mod standing;
 mod storm;
 mod subscriber;
+mod sweep;
 mod tally;
 mod think;
 mod timer;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     let ended = match task {
         Task::Run(command) => once(&command, invocation),
         Task::Compare(args) => comparison::run(&args),
+        Task::Sweep(args) => sweep::run(&args, invocation),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("mercury-loadtest: {error}");
@@ -75,7 +77,7 @@ fn once(command: &Command, invocation: Invocation) -> Result<ExitCode, String> {
     let parts = Plan::new(command)
         .and_then(|plan| division::divide(&plan, command.threads()))
         .unwrap_or_else(|error| Cli::command().error(ErrorKind::ValueValidation, error).exit());
-    let document = Document::new(invocation, &run::run(command, parts)?);
+    let document = Document::new(invocation, &run::run(command, parts, true)?);
     Ok(finish(&document, command.common(), matches!(command, Command::Hostile(_))))
 }
 
@@ -84,7 +86,7 @@ fn finish(document: &Document, common: &CommonArgs, is_shown: bool) -> ExitCode 
     let mut status = ExitCode::SUCCESS;
     let is_table = !is_shown && !common.is_quiet();
     let table = is_table.then(|| output::print(&report::table(&document.reports)));
-    let json = common.json.as_ref().map(|path| document.write(path));
+    let json = common.json.as_ref().map(|path| report::write(document, path));
     let page = common.report.as_ref().map(|path| document.page().write(path));
     for error in [table, json, page].into_iter().flatten().filter_map(Result::err) {
         eprintln!("mercury-loadtest: {error}");

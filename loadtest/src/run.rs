@@ -14,8 +14,13 @@ use crate::report::Report;
 use crate::scenario::Plan;
 use crate::{crew, descriptors, hostile, idle, mixed, storm};
 
-/// Loads the broker that runs, or else one that is spawned for it.
-pub(crate) fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, String> {
+/// Loads the broker that runs, or else one that is spawned for it; `announce` tells where that and
+/// its client run.
+pub(crate) fn run(
+    command: &Command,
+    parts: Vec<Plan>,
+    announce: bool,
+) -> Result<Vec<Report>, String> {
     descriptors::provide(parts.iter().map(Plan::connections).sum())?;
     let mut args = command.common().broker.clone();
     if let Some(target) = args.running() {
@@ -25,7 +30,7 @@ pub(crate) fn run(command: &Command, parts: Vec<Plan>) -> Result<Vec<Report>, St
         // Who floods and who suffers are to be on one.
         args.shards = args.shards.or(Some(1));
     }
-    let broker = Broker::start(&args, parts.len())?;
+    let broker = Broker::start(&args, parts.len(), announce)?;
     let mut reports = load(command, parts, &broker.target, Some(broker.pid()));
     if let Err(sentence) = broker.stop() {
         let last = reports.as_mut().map_err(|error| format!("{error}; {sentence}"))?.last_mut();

@@ -9,7 +9,7 @@ use crate::connection::Target;
 /// Where a broker listens when only its process is given.
 const URL_DEFAULT: &str = "http://127.0.0.1:3000";
 /// Shards that a broker may be asked for: more than any machine has cores.
-const SHARDS_MAX: usize = 1024;
+pub(super) const SHARDS_MAX: usize = 1024;
 
 /// Which broker.
 #[derive(Debug, Clone, Default, Args)]

@@ -6,6 +6,7 @@ mod hostility;
 mod message;
 mod server;
 mod stillness;
+mod sweep;
 mod traffic;
 mod upheaval;
 mod value;
@@ -21,6 +22,7 @@ pub(crate) use self::hostility::HostileArgs;
 pub(crate) use self::message::{MessageArgs, TimeArgs};
 pub(crate) use self::server::ServerArgs;
 pub(crate) use self::stillness::IdleArgs;
+pub(crate) use self::sweep::SweepArgs;
 pub(crate) use self::traffic::{
     BusArgs, FanoutArgs, MixedArgs, PaceArgs, PushpullArgs, RoundtripArgs,
 };
@@ -43,7 +45,6 @@ pub(crate) struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for as long as the program runs")]
 pub(crate) enum Task {
     /// Run a scenario once.
     #[command(flatten)]
@@ -53,6 +54,38 @@ pub(crate) enum Task {
     /// Settings that differ are told above the table. Where a side is a folder, its figures are
     /// the medians of the runs in it, and a ratio within their spread is marked with ≈.
     Compare(CompareArgs),
+    /// Repeat a scenario under several settings, and choose how many shards the broker should have
+    ///
+    /// Its own options stand before the scenario: sweep --shards 1,2,4 fanout --topics 64. Every
+    /// combination of their values is run once in each round, so that a machine that slows down
+    /// slows all alike.
+    Sweep(SweepArgs),
+}
+
+/// What stands behind `sweep` and its options.
+#[derive(Debug, Parser)]
+#[command(name = "mercury-loadtest sweep", disable_version_flag = true)]
+struct Scenario {
+    /// Which.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Reads a scenario and its options.
+pub(crate) fn scenario(words: &[String]) -> Result<(Command, Invocation), clap::Error> {
+    let program = "mercury-loadtest".to_owned();
+    let words: Vec<String> = std::iter::once(program).chain(words.iter().cloned()).collect();
+    let matches = Scenario::command().try_get_matches_from(&words)?;
+    let Scenario { command } = Scenario::from_arg_matches(&matches)?;
+    Ok((command, invocation(words, &matches)))
+}
+
+/// The names of a scenario's options; none if there is no such scenario.
+pub(crate) fn options(scenario: &str) -> Vec<String> {
+    let shape = Scenario::command();
+    let options =
+        shape.find_subcommand(scenario).into_iter().flat_map(clap::Command::get_arguments);
+    options.map(|option| option.get_id().to_string()).collect()
 }
 
 impl Cli {
@@ -194,6 +227,11 @@ mod tests {
             "storm --seconds 5",
             "storm --share 0",
             "storm --share 1.1",
+            "sweep",
+            "sweep --shards 1,2",
+            "sweep --shards 0 fanout",
+            "sweep --pin 0-1+x fanout",
+            "sweep --rounds 101 fanout",
             "",
         ] {
             let words = ["loadtest"].into_iter().chain(flags.split_whitespace());

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use humantime::format_rfc3339_seconds;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
@@ -86,6 +87,8 @@ impl Document {
         struct Head {
             /// The version of its form.
             schema: u32,
+            /// What a sweep varied.
+            swept: Option<IgnoredAny>,
         }
 
         let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -93,9 +96,12 @@ impl Document {
             Category::Data => format!("not a report that --json wrote: {error}"),
             _ => format!("not JSON: {error}"),
         };
-        let Head { schema } = serde_json::from_str(&text).map_err(foreign)?;
+        let Head { schema, swept } = serde_json::from_str(&text).map_err(foreign)?;
         if schema != SCHEMA {
             return Err(format!("its form has number {schema}, and this program reads {SCHEMA}"));
+        }
+        if swept.is_some() {
+            return Err("it is of a whole sweep, which compares by itself".to_owned());
         }
         let document: Self = serde_json::from_str(&text).map_err(foreign)?;
         if document.reports.is_empty() {
@@ -103,19 +109,20 @@ impl Document {
         }
         Ok(document)
     }
+}
 
-    /// Writes it to `path`, where `-` is standard output; the error is a sentence.
-    pub(crate) fn write(&self, path: &Path) -> Result<(), String> {
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let mut text = serde_json::to_string(self).map_err(|error| failed(&error))?;
-        text.push('\n');
-        let written = if is_standard_output(path) {
-            std::io::stdout().write_all(text.as_bytes())
-        } else {
-            fs::write(path, text)
-        };
-        written.map_err(|error| failed(&error))
-    }
+/// Writes what is kept to `path` as one line of JSON, where `-` is standard output; the error is a
+/// sentence.
+pub(crate) fn write(kept: &impl Serialize, path: &Path) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let mut text = serde_json::to_string(kept).map_err(|error| failed(&error))?;
+    text.push('\n');
+    let written = if is_standard_output(path) {
+        std::io::stdout().write_all(text.as_bytes())
+    } else {
+        fs::write(path, text)
+    };
+    written.map_err(|error| failed(&error))
 }
 
 /// A word as a shell takes it.

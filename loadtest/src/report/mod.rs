@@ -3,6 +3,7 @@
 mod axis;
 mod bars;
 mod charts;
+mod curves;
 mod document;
 mod event;
 mod grid;
@@ -20,10 +21,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-pub(crate) use self::axis::time;
+pub(crate) use self::axis::{number, time};
 pub(crate) use self::bars::{Bar, bars};
 pub(crate) use self::charts::{Subject, plots};
-pub(crate) use self::document::{Document, Invocation, is_standard_output};
+pub(crate) use self::curves::{Curve, curves};
+pub(crate) use self::document::{Document, Invocation, is_standard_output, write};
 pub(crate) use self::event::Event;
 pub(crate) use self::grid::{Grid, GridLine, figure, rows};
 pub(crate) use self::machine::Machine;

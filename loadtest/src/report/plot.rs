@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::{
-    ChartBuilder, Circle, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, PathElement,
-    RGBColor, Rectangle, SVGBackend, ShapeStyle,
+    ChartBuilder, Circle, Color as _, IntoDrawingArea as _, IntoFont as _, LineSeries, RGBColor,
+    Rectangle, SVGBackend, ShapeStyle,
 };
 
 use super::axis::Axis;
@@ -20,6 +20,8 @@ const SIZE: (u32, u32) = (340, 250);
 const TEXT: f64 = 12.5 * 1.24;
 /// The width of a bar; the next one stands at a distance of 1.
 const BAR: f64 = 0.7;
+/// The width of a whisker, as a part of the plot's.
+const WHISKER: f64 = 0.008;
 /// Colours of lines that the page has; more lines begin again.
 pub(crate) const COLOURS: usize = 6;
 /// Stands for the colour of text.
@@ -117,7 +119,6 @@ impl Plot {
             let colour = stand_in(number);
             let place = |(x, y): (f64, f64)| (self.x.place(x), self.y.place(y));
             let points: Vec<_> = line.points.iter().copied().map(place).collect();
-            let style = ShapeStyle::from(colour).stroke_width(2 * UNITS);
             if line.mark == Mark::Bar {
                 let bars = points.iter().map(|(x, y)| {
                     let corners = [(x - BAR / 2.0, self.y.place(0.0)), (x + BAR / 2.0, *y)];
@@ -125,6 +126,7 @@ impl Plot {
                 });
                 chart.draw_series(bars).map_err(|error| failed(&error))?;
             } else {
+                let style = ShapeStyle::from(colour).stroke_width(2 * UNITS);
                 let series = LineSeries::new(points.iter().copied(), style);
                 chart.draw_series(series).map_err(|error| failed(&error))?;
             }
@@ -132,9 +134,12 @@ impl Plot {
                 let dots = points.iter().map(|at| Circle::new(*at, 4 * UNITS, colour.filled()));
                 chart.draw_series(dots).map_err(|error| failed(&error))?;
             }
-            let style = if line.mark == Mark::Bar { INK.stroke_width(2 * UNITS) } else { style };
+            // filled, since a line's dashes would cut them up
+            let style = if line.mark == Mark::Bar { INK } else { colour }.filled();
+            let half = (self.x.range.end - self.x.range.start) * WHISKER / 2.0;
             let whiskers = line.points.iter().zip(&line.spread).map(|((x, _), (least, most))| {
-                PathElement::new([place((*x, *least)), place((*x, *most))], style)
+                let (below, above) = (place((*x, *least)), place((*x, *most)));
+                Rectangle::new([(below.0 - half, below.1), (above.0 + half, above.1)], style)
             });
             chart.draw_series(whiskers).map_err(|error| failed(&error))?;
         }
@@ -214,9 +219,10 @@ mod tests {
             node.attribute("class").is_some_and(|class| class.contains(name))
         };
         let drawn = |name, colour| all(name).filter(|node| class(node, colour)).count();
-        assert_eq!(drawn("polyline", "c0"), 2 * 4, "two lines, each with three whiskers");
+        assert_eq!((drawn("polyline", "c0"), drawn("polyline", "c2")), (2, 0));
+        assert_eq!((drawn("rect", "c0"), drawn("rect", "ink")), (2 * 3, 2 * 3), "whiskers");
         assert_eq!((drawn("circle", "c1"), drawn("circle", "c2")), (3, 0));
-        assert_eq!((drawn("rect", "c1"), drawn("rect", "c2")), (0, 3));
+        assert_eq!(drawn("rect", "c2"), 3, "bars");
         assert!(!svg.contains('#'), "{svg}");
     }
 }

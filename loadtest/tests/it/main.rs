@@ -13,4 +13,5 @@ mod reports;
 mod scenarios;
 mod spawning;
 mod storm;
+mod sweeping;
 mod threads;

@@ -31,7 +31,7 @@ fn fanout_reaches_the_ancestors() {
     expect_count(&document, "load", "deliveries", 3 * 400 + 2 * 200 + 2 * 100);
     let words = "fanout --depth 3 --branching 3 --subscribers-at 0,2 --subscribers 8";
     let document =
-        expect_fine(&format!("{words} --topics 2 --publishers 2 --rate 1000 --seconds 0.3"));
+        expect_fine(&format!("{words} --topics 2 --publishers 2 --rate 1000 --messages 300"));
     assert!(value(&document, "load", "deliveries") > 0.0);
 }
 

@@ -3,6 +3,7 @@
 mod draft;
 mod environment;
 mod exit;
+mod import;
 mod options;
 mod setting;
 mod settings;
@@ -19,8 +20,8 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 
 use crate::config::{Config, Log};
-use options::{CHECK, CONFIG, EXAMPLE, SHOW};
-use sources::{Settled, Sources};
+use options::{CHECK, CONFIG, EXAMPLE, IMPORT, IMPORTED, SHOW};
+use sources::{Settled, Sources, unreadable};
 
 pub use exit::Exit;
 
@@ -79,6 +80,11 @@ pub fn parse(
             let text = match about.subcommand() {
                 Some((CHECK, flags)) => show::verdict(&settle(flags, surroundings)?),
                 Some((SHOW, flags)) => show::show(&settle(flags, surroundings)?),
+                Some((IMPORT, arguments)) => {
+                    let path = arguments.get_one::<String>(IMPORTED).map_or("", String::as_str);
+                    let bytes = (surroundings.file)(path);
+                    import::import(path, &bytes.map_err(|error| unreadable(path, &error))?)?
+                }
                 Some((EXAMPLE, _)) => show::example(),
                 _ => {
                     let config = command.find_subcommand_mut(CONFIG);

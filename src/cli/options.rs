@@ -16,6 +16,10 @@ pub(super) const CONFIG: &str = "config";
 pub(super) const CHECK: &str = "check";
 /// What they are.
 pub(super) const SHOW: &str = "show";
+/// What the original's are here.
+pub(super) const IMPORT: &str = "import";
+/// The file that [`IMPORT`] reads.
+pub(super) const IMPORTED: &str = "file";
 /// What they could be.
 pub(super) const EXAMPLE: &str = "example";
 
@@ -52,6 +56,10 @@ fn config() -> Command {
         .about("Check or show the settings")
         .subcommand(looks(about(CHECK, "Say whether a broker would start with these settings")))
         .subcommand(looks(about(SHOW, "Print each setting, its value and where that comes from")))
+        .subcommand(
+            about(IMPORT, "Print a configuration file made from a mercury.conf of the Perl broker")
+                .arg(Arg::new(IMPORTED).value_name("FILE").required(true)),
+        )
         .subcommand(about(EXAMPLE, "Print a configuration file with every key and its default"))
 }
 

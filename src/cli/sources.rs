@@ -16,6 +16,9 @@ use crate::limits::LimitsError;
 
 /// The file that is read where nobody names one.
 pub(super) const FILE_DEFAULT: &str = "mercury.toml";
+/// The original's, and the variable that names another.
+const THEIR_FILE: &str = "mercury.conf";
+const THEIR_FILE_VARIABLE: &str = "MOJO_CONFIG";
 /// The flag that names one.
 pub(super) const FILE_FLAG: &str = "config";
 /// Keys less alike than this are no slips of the keyboard.
@@ -59,13 +62,16 @@ impl<'a> Sources<'a> {
         let named = named.filter(|path| !path.is_empty());
         let is_named = named.is_some();
         let path = named.unwrap_or_else(|| FILE_DEFAULT.to_owned());
-        let file = match (surroundings.file)(&path) {
-            Ok(bytes) => Some(File::new(path, &bytes)?),
+        let bytes = match (surroundings.file)(&path) {
+            Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => None,
-            Err(error) => {
-                return Err(Exit::start(format_args!("cannot read {path}: {}", words(&error))));
-            }
+            Err(error) => return Err(unreadable(&path, &error)),
         };
+        // the shell makes an empty file before the command runs that was to fill it
+        if !is_named && bytes.as_ref().is_none_or(Vec::is_empty) {
+            forestall(surroundings)?;
+        }
+        let file = bytes.map(|bytes| File::new(path, &bytes)).transpose()?;
         Ok(Self { flags, environment, file })
     }
 
@@ -215,11 +221,38 @@ impl File {
     }
 }
 
+/// Nobody starts with the defaults who has a list of sites in a file that is not read.
+fn forestall(surroundings: &Surroundings<'_>) -> Result<(), Exit> {
+    let named = (surroundings.environment)(THEIR_FILE_VARIABLE).filter(|path| !path.is_empty());
+    let path = match named {
+        Some(path) => path,
+        None => match (surroundings.file)(THEIR_FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            _ => THEIR_FILE.to_owned(),
+        },
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
+    let word = if path.bytes().all(is_plain) && !path.starts_with('-') {
+        path.clone()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
+    };
+    Err(Exit::start(format_args!(
+        "{path} is the Perl broker's and not read, and without its allow_origin everybody may \
+         connect; convert it: mercury config import {word} > {FILE_DEFAULT}"
+    )))
+}
+
 /// The key that is most like this one.
 fn nearest(key: &str) -> Option<String> {
     let alike = |setting: &Setting| (strsim::jaro_winkler(&setting.key(), key), setting.key());
     let best = settings::all().map(alike).max_by(|one, other| one.0.total_cmp(&other.0));
     best.filter(|(likeness, _)| *likeness >= ALIKE_MIN).map(|(_, key)| key)
+}
+
+/// A file that cannot be read.
+pub(super) fn unreadable(path: &str, error: &io::Error) -> Exit {
+    Exit::start(format_args!("cannot read {path}: {}", words(error)))
 }
 
 /// An error of the system without its number: `no such file or directory`.

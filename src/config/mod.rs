@@ -2,6 +2,7 @@
 //!
 //! The errors of this folder read on from the value that they are about: `'x' is not a size`.
 
+pub mod conf;
 pub mod cores;
 pub mod file;
 mod listen;

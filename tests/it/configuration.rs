@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mercury::limits::CONFIG_BYTES_MAX;
 
 use crate::process::{Process, field};
+use crate::wire::{Wire, handshake};
 
 /// An empty folder; removed when dropped.
 pub(crate) struct Folder(PathBuf);
@@ -119,4 +120,38 @@ async fn the_settings_can_be_checked_shown_and_written_anew() {
     let wrong = "mercury: mercury.toml:3: mode: '1' is not development or production";
     assert_eq!(checked.lines, [wrong]);
     assert_eq!((checked.status, &*checked.output), (Some(1), ""));
+}
+
+#[tokio::test]
+async fn the_originals_file_stops_the_start_until_it_is_converted() {
+    let theirs = "{ broker => { listen => 'http://127.0.0.1:0', allow_origin => 'example.com' } }";
+    let folder = Folder::with(&[("mercury.conf", theirs)]);
+    let ended = Process::run_in(folder.path(), &["broker"], &[]).await;
+    assert_eq!((ended.status, ended.lines.len(), &*ended.output), (Some(1), 1, ""));
+    let (_, command) = ended.lines[0].split_once("convert it: mercury ").unwrap();
+    let (command, file) = command.split_once(" > ").unwrap();
+    let arguments: Vec<_> = command.split(' ').collect();
+    let converted = Process::run_in(folder.path(), &arguments, &[]).await;
+    assert_eq!((converted.status, converted.lines.len()), (Some(0), 0), "{converted:?}");
+    folder.write(file, &converted.output);
+    let broker = Process::start_in(folder.path(), &["broker", "--pin", "none"], &[]).await;
+    for (origin, status) in [("http://www.example.com", 101), ("http://example.net", 401)] {
+        let mut wire = Wire::to(broker.port()).await;
+        let answer = wire.ask(handshake("/sub/x", &format!("Origin: {origin}\r\n"))).await;
+        assert_eq!(answer.status, status, "{origin}");
+    }
+    let elsewhere = [("MOJO_CONFIG", "/etc/mercury.conf")];
+    let empty = Folder::with(&[]);
+    let ended = Process::run_in(empty.path(), &["broker"], &elsewhere).await;
+    assert_eq!((ended.status, ended.lines.len()), (Some(1), 1));
+    assert!(ended.lines[0].contains("mercury config import /etc/mercury.conf > mercury.toml"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_converted_is_an_error_with_line_and_column() {
+    let folder = Folder::with(&[("mercury.conf", "{\n  broker => { listen => $ENV{URL} },\n}")]);
+    let ended = Process::run_in(folder.path(), &["config", "import", "mercury.conf"], &[]).await;
+    let wrong = "mercury: mercury.conf:2:25: '$' stands where a text, a number, [ or { is expected";
+    assert_eq!(ended.lines, [wrong]);
+    assert_eq!((ended.status, &*ended.output), (Some(1), ""));
 }

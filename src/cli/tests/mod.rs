@@ -11,6 +11,7 @@ use crate::rate::Rate;
 use crate::slow_consumer::{Policy, SlowConsumer};
 
 mod files;
+mod import;
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 

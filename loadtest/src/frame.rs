@@ -64,13 +64,36 @@ impl FrameReader {
         while !self.carry.is_empty() && !rest.is_empty() {
             rest = self.complete(rest, each)?;
         }
-        while let Some(head) = FrameHead::parse(rest)? {
+        loop {
+            // Nearly everything is that: the books are called from here, and elsewhere out of line.
+            while let Some((binary, payload, behind)) = self.whole_message(rest) {
+                each(Received::Message { binary, payload });
+                rest = behind;
+            }
+            let Some(head) = FrameHead::parse(rest)? else { break };
             let Some((frame, behind)) = rest.split_at_checked(head.total) else { break };
             self.frame(&head, &frame[head.size..], each)?;
             rest = behind;
         }
         self.carry.extend_from_slice(rest);
         Ok(())
+    }
+
+    /// A message that is one frame and all there, with what follows it.
+    #[inline]
+    fn whole_message<'a>(&self, bytes: &'a [u8]) -> Option<(bool, &'a [u8], &'a [u8])> {
+        let (first, length, rest) = match *bytes {
+            [first, length @ ..126, ref rest @ ..] => (first, usize::from(length), rest),
+            [first, 126, high, low, ref rest @ ..] => {
+                (first, usize::from(u16::from_be_bytes([high, low])), rest)
+            }
+            _ => return None,
+        };
+        if !matches!(first, 0x81 | 0x82) || self.unfinished.is_some() {
+            return None;
+        }
+        let (payload, behind) = rest.split_at_checked(length)?;
+        Some((first == 0x82, payload, behind))
     }
 
     /// Moves into the carry what its frame, or its frame's head, still lacks; returns the rest.
@@ -93,7 +116,6 @@ impl FrameReader {
         Ok(rest)
     }
 
-    #[inline]
     fn frame(
         &mut self,
         head: &FrameHead,
@@ -135,7 +157,6 @@ impl FrameReader {
 
 impl FrameHead {
     /// None while the head is not all there. RFC 6455 5.2.
-    #[inline]
     fn parse(bytes: &[u8]) -> Result<Option<Self>, Violation> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         if first & 0x70 != 0 {

@@ -2,19 +2,15 @@
 
 use std::ops::Range;
 
-use hdrhistogram::Histogram;
-
 use crate::audience::Audience;
 use crate::faults::Faults;
+use crate::latencies::Latencies;
 use crate::payload::{Head, Payload, Unreadable};
 use crate::pings::Pings;
 use crate::scenario::{Pace, Pattern, Plan};
 use crate::sequence::{Arrival, Sequence};
 use crate::standing::Standing;
 use crate::window::Window;
-
-/// The longest latency that is told apart from longer ones: a minute.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
 /// The books of one load.
 pub(crate) struct Ledger {
@@ -50,8 +46,8 @@ pub(crate) struct Ledger {
     pub(crate) last_arrival: u64,
     /// Stamps of the messages whose latency counts.
     pub(crate) measured: Range<u64>,
-    /// Latencies of first deliveries in ns.
-    pub(crate) latency: Histogram<u64>,
+    /// Of first deliveries.
+    pub(crate) latencies: Latencies,
     /// Pings in both directions.
     pub(crate) pings: Pings,
     /// What went wrong.
@@ -81,7 +77,7 @@ impl Ledger {
             outstanding: 0,
             last_arrival: 0,
             measured: u64::MAX..u64::MAX,
-            latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound"),
+            latencies: Latencies::new(),
             pings: Pings::new(plan.receivers),
             faults: Faults::default(),
         }
@@ -220,7 +216,7 @@ impl Ledger {
         self.outstanding -= 1;
         self.last_arrival = now;
         if self.measured.contains(&head.stamp) {
-            self.latency.saturating_record(now.saturating_sub(head.stamp));
+            self.latencies.record(now.saturating_sub(head.stamp));
             if let Some(jobs) = self.jobs_each.get_mut(receiver) {
                 *jobs += 1;
             }

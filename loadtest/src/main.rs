@@ -19,6 +19,7 @@ mod frame;
 mod hostile;
 mod idle;
 mod interrupt;
+mod latencies;
 mod ledger;
 mod load;
 mod measurement;

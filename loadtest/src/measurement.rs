@@ -141,7 +141,7 @@ pub(crate) fn report(
     after: &Snapshot,
     interrupted: bool,
 ) -> Report {
-    let ledger = load.ledger.borrow();
+    let mut ledger = load.ledger.borrow_mut();
     let mut faults = ledger.faults.clone();
     faults.lost += ledger.outstanding;
     if faults.lost > 0 {
@@ -158,7 +158,7 @@ pub(crate) fn report(
         messages: after.published - before.published,
         deliveries: after.deliveries - before.deliveries,
         duration,
-        latency: ledger.latency.clone(),
+        latency: ledger.latencies.histogram().clone(),
         cost: after.server.as_ref().zip(before.server.as_ref()).map(|(to, from)| to.since(from)),
         clients: vec![after.client.since(&before.client)],
         due: load.plan.due_in(duration).filter(|_| !load.is_broken()),

@@ -107,7 +107,7 @@ impl Progress {
 
     /// What has happened so far; of a crew, to all.
     fn tally(&self, load: &Load) -> Tally {
-        let own = Tally::of(&load.ledger.borrow());
+        let own = Tally::of(&mut load.ledger.borrow_mut());
         match &self.seat {
             None => own,
             Some((board, number)) => {

@@ -37,8 +37,8 @@ struct Line {
 
 impl Tally {
     /// What the books of one thread say.
-    pub(crate) fn of(ledger: &Ledger) -> Self {
-        let latency = &ledger.latency;
+    pub(crate) fn of(ledger: &mut Ledger) -> Self {
+        let latency = ledger.latencies.histogram();
         let p99 = if latency.is_empty() { 0 } else { latency.value_at_percentile(99.0) };
         Self {
             published: ledger.published,

@@ -2,16 +2,19 @@
 
 use std::fmt::Display;
 use std::future::poll_fn;
-use std::io::Error;
-use std::pin::Pin;
+use std::io::{Error, ErrorKind};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use clap::ValueEnum;
 use fastwebsockets::OpCode;
 use mercury::frame::sent_size;
-use tokio::io::{AsyncRead as _, ReadBuf};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::task::coop::consume_budget;
 
 use crate::collector::Collector;
 use crate::connection::{Connection, Opened};
@@ -63,8 +66,7 @@ pub(crate) async fn receive(load: Rc<Load>, opened: Opened, receiver: Option<usi
             let mut frames = FrameReader::default();
             subscriber.take(&mut frames, &behind);
             while subscriber.end.is_none() {
-                poll_fn(|context| subscriber.poll(&mut frames, context, &mut reader, usize::MAX))
-                    .await;
+                subscriber.read(&mut frames, &mut reader, usize::MAX).await;
             }
         }
         Client::Fastwebsockets => {
@@ -100,7 +102,7 @@ impl Subscriber {
             if let Err(error) = self.think(&timer).await {
                 return self.conclude(Some(format!("a puller's timer failed: {error}")));
             }
-            poll_fn(|context| self.poll(&mut frames, context, reader, most)).await;
+            self.read(&mut frames, reader, most).await;
         }
     }
 
@@ -114,27 +116,40 @@ impl Subscriber {
         }
     }
 
-    /// One read of at most `most` bytes. The buffer is borrowed only here, so all connections share
-    /// it.
+    /// One read of at most `most` bytes. Who finds more than that goes on, but not for ever.
+    async fn read(&mut self, frames: &mut FrameReader, reader: &mut OwnedReadHalf, most: usize) {
+        let has_more = poll_fn(|context| self.poll(frames, context, reader.as_ref(), most)).await;
+        if has_more {
+            consume_budget().await;
+        }
+    }
+
+    /// One read; true if it was as long as it may be. The buffer is borrowed only here, so all
+    /// connections share it.
     fn poll(
         &mut self,
         frames: &mut FrameReader,
         context: &mut Context<'_>,
-        reader: &mut OwnedReadHalf,
+        socket: &TcpStream,
         most: usize,
-    ) -> Poll<()> {
+    ) -> Poll<bool> {
         let load = Rc::clone(&self.load);
         let mut scratch = load.scratch.borrow_mut();
         let most = most.min(scratch.len());
-        let mut buffer = ReadBuf::new(&mut scratch[..most]);
-        match ready!(Pin::new(reader).poll_read(context, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => {
-                self.conclude(Some("the server hung up".to_owned()));
+        let buffer = &mut scratch[..most];
+        let count = match ready!(poll_receive(socket, buffer, context)) {
+            Ok(count) => count,
+            Err(error) => {
+                self.conclude(Some(error.to_string()));
+                return Poll::Ready(false);
             }
-            Ok(()) => self.take(frames, buffer.filled()),
-            Err(error) => self.conclude(Some(error.to_string())),
+        };
+        if count == 0 {
+            self.conclude(Some("the server hung up".to_owned()));
+        } else {
+            self.take(frames, &buffer[..count]);
         }
-        Poll::Ready(())
+        Poll::Ready(count == most)
     }
 
     /// Books what `bytes` complete.
@@ -204,6 +219,33 @@ impl Subscriber {
     fn conclude(&mut self, end: Option<String>) {
         if self.end.is_none() {
             self.end = end;
+        }
+    }
+}
+
+/// One `recv`, straight to the kernel. A short one means that the socket is empty: tokio is told so
+/// instead of asking the kernel a second time.
+fn poll_receive(
+    socket: &TcpStream,
+    buffer: &mut [u8],
+    context: &mut Context<'_>,
+) -> Poll<Result<usize, Error>> {
+    loop {
+        let mut received = Err(Errno::AGAIN);
+        // What it returns is what tokio learns; for us there is `received`.
+        let learn = || {
+            received = retry_on_intr(|| recv(socket, &mut *buffer, RecvFlags::empty()))
+                .map(|(count, _)| count);
+            match received {
+                // the end of input stays readable
+                Ok(count) if count == buffer.len() || count == 0 => Ok(()),
+                _ => Err(ErrorKind::WouldBlock.into()),
+            }
+        };
+        socket.try_io(Interest::READABLE, learn).ok();
+        match received {
+            Err(Errno::AGAIN) => ready!(socket.poll_read_ready(context))?,
+            outcome => return Poll::Ready(outcome.map_err(Error::from)),
         }
     }
 }

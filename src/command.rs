@@ -1,4 +1,4 @@
-//! The command `mercury`: parse, start, wait for a signal, drain.
+//! The command `mercury`: parse, start, wait for a signal, reload or drain.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::cli::{self, Exit, Invocation, Surroundings};
+use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
 use crate::config::{Config, Log, Size};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::Server;
@@ -24,8 +24,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment =
         |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let surroundings = Surroundings { environment: &environment, file: &read };
-    let end = match cli::parse(arguments, &surroundings) {
-        Ok(Invocation::Broker { config, log }) => run(&config, &log),
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let end = match cli::parse(arguments.clone(), &surroundings) {
+        Ok(Invocation::Broker { config, log }) => {
+            let again =
+                |config: &_, log: &_| cli::reload(arguments.clone(), &surroundings, (config, log));
+            run(*config, log, &again)
+        }
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),
     };
@@ -44,18 +49,38 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads the settings anew for a broker that runs with these.
+type Again<'a> = &'a dyn Fn(&Config, &Log) -> Result<Reload, Exit>;
+
 /// Runs the broker until it is told to stop.
-fn run(config: &Config, log: &Log) -> Result<(), Exit> {
-    telemetry::start(log);
+fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
+    let level = telemetry::start(&log);
     let runtime = Builder::new_current_thread().enable_io().build().map_err(Exit::start)?;
     // Before the start: a signal that comes in between drains, too.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(Exit::start)?;
-    let server = Server::start(config).map_err(Exit::start)?;
+    let server = Server::start(&config).map_err(Exit::start)?;
     let (urls, pins, descriptors) = (server.urls(), server.pins(), server.descriptors());
-    telemetry::announce(log.format, &Announcement { urls, config, pins, descriptors });
+    let announcement = Announcement { urls, config: &config, pins, descriptors };
+    telemetry::announce(log.format, &announcement);
 
     runtime.block_on(async {
-        let first = signals.next().await;
+        let first = loop {
+            let signal = signals.next().await;
+            if signal != SignalKind::hangup() {
+                break signal;
+            }
+            match again(&config, &log) {
+                Ok(reload) => {
+                    server.adopt(&reload.config);
+                    say(&reload.changes);
+                    level.set(&reload.log.filter);
+                    (config, log) = (reload.config, reload.log);
+                }
+                Err(exit) => {
+                    error!(target: LOG, "not reloaded, nothing changes: {}", exit.message);
+                }
+            }
+        };
         info!(target: LOG, signal = name(first), timeout = ?config.limits.drain_max, "draining");
         tokio::select! {
             drained = server.drain() => info!(
@@ -65,7 +90,7 @@ fn run(config: &Config, log: &Log) -> Result<(), Exit> {
                 backlog_messages = drained.backlog_messages,
                 "drained"
             ),
-            second = signals.next() => {
+            second = signals.next_stop() => {
                 let signal = name(second);
                 warn!(target: LOG, signal, "a second signal, the drain is cut short");
                 std::process::exit(128 + second.as_raw_value());
@@ -75,12 +100,26 @@ fn run(config: &Config, log: &Log) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Says what is not as it was.
+fn say(changes: &[Change]) {
+    for Change { setting, from, to, is_live } in changes {
+        if *is_live {
+            info!(target: LOG, setting, from, to, "changed");
+        } else {
+            warn!(target: LOG, setting, from, to, "not changed, needs a restart");
+        }
+    }
+    info!(target: LOG, changes = changes.len(), "reloaded");
+}
+
 fn name(signal: SignalKind) -> &'static str {
     if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
 }
 
-/// The two ways to ask for an end.
+/// The two ways to ask for an end, and the one to ask for a look at the settings.
 struct Signals {
+    /// What tells daemons to read their files.
+    hangup: Signal,
     /// What service managers send.
     terminate: Signal,
     /// What Ctrl-C sends.
@@ -88,14 +127,24 @@ struct Signals {
 }
 
 impl Signals {
-    /// From here on neither signal ends us by itself.
+    /// From here on no signal of these ends us by itself.
     fn new() -> io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { hangup: signal(SignalKind::hangup())?, terminate, interrupt })
+    }
+
+    /// The next of all three.
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.hangup.recv() => SignalKind::hangup(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
     }
 
     /// The next request to stop.
-    async fn next(&mut self) -> SignalKind {
+    async fn next_stop(&mut self) -> SignalKind {
         tokio::select! {
             _ = self.terminate.recv() => SignalKind::terminate(),
             _ = self.interrupt.recv() => SignalKind::interrupt(),

@@ -348,8 +348,8 @@ impl Limits {
     /// What all bodies together may take: `--max-bodies`, or their part of `--memory-max` if that
     /// is less.
     #[must_use]
-    pub fn bodies_budget(&self) -> Budget {
-        Budget::new(self.bodies_bytes_max.min(self.hoard_bytes_max()))
+    pub fn bodies_budget_max(&self) -> usize {
+        self.bodies_bytes_max.min(self.hoard_bytes_max())
     }
 
     /// Whether `--memory-max` holds what it must.
@@ -382,20 +382,21 @@ impl Limits {
 #[derive(Debug)]
 pub struct Budget {
     used: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 impl Budget {
     /// A budget of `max` units, none of them used.
     #[must_use]
     pub const fn new(max: usize) -> Self {
-        Self { used: AtomicUsize::new(0), max }
+        Self { used: AtomicUsize::new(0), max: AtomicUsize::new(max) }
     }
 
     /// Takes `amount` if it fits; says whether it did.
     #[must_use]
     pub fn take(&self, amount: usize) -> bool {
-        let fits = |used: usize| used.checked_add(amount).filter(|sum| *sum <= self.max);
+        let max = self.max();
+        let fits = |used: usize| used.checked_add(amount).filter(|sum| *sum <= max);
         self.used.fetch_update(Relaxed, Relaxed, fits).is_ok()
     }
 
@@ -418,8 +419,13 @@ impl Budget {
 
     /// The limit.
     #[must_use]
-    pub const fn max(&self) -> usize {
-        self.max
+    pub fn max(&self) -> usize {
+        self.max.load(Relaxed)
+    }
+
+    /// Another limit from here on. What is taken stays, even where it is more.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Relaxed);
     }
 }
 
@@ -459,5 +465,9 @@ mod tests {
         budget.give(4);
         assert!(budget.take(4));
         assert_eq!(budget.used(), 10);
+        budget.set_max(5);
+        assert!(!budget.take(1));
+        budget.give(6);
+        assert!(budget.take(1) && !budget.take(1));
     }
 }

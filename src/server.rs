@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{Config, Listen};
-use crate::handover::{Clock, Inbox, Pendulum, Router, Shutdown, Turnstile};
+use crate::handover::{Clock, Inbox, Live, Pendulum, Router, Shutdown, Turnstile};
 use crate::heap::Heap;
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{
@@ -33,6 +33,7 @@ pub struct Server {
     pins: Plan,
     metrics: Metrics,
     descriptors: usize,
+    adjustable: Adjustable,
     shutdown: Shutdown,
     /// The clock's thread; it ends by itself when the shards have.
     clock: Option<thread::Thread>,
@@ -92,6 +93,7 @@ struct Ground {
     counters: vec::IntoIter<Arc<Counters>>,
     shutdown: Shutdown,
     clock: Clock,
+    live: Live,
     /// What all shards share, acceptors the memory of it.
     bounds: Bounds,
     bodies: Arc<Budget>,
@@ -99,6 +101,38 @@ struct Ground {
     turnstile: Arc<Turnstile>,
     /// The first thread that cannot start says so here, the others that they did.
     ready: mpsc::Sender<Result<(), StartError>>,
+}
+
+/// What may change while the broker runs.
+#[derive(Debug)]
+struct Adjustable {
+    live: Live,
+    bodies: Arc<Budget>,
+    backlogs: Arc<Budget>,
+    hoard: Arc<Budget>,
+    topics: Arc<Budget>,
+}
+
+impl Adjustable {
+    fn new(ground: &Ground) -> Self {
+        let Ground { live, bodies, bounds, .. } = ground;
+        Self {
+            live: live.clone(),
+            bodies: Arc::clone(bodies),
+            backlogs: Arc::clone(&bounds.backlogs),
+            hoard: Arc::clone(&bounds.hoard),
+            topics: Arc::clone(&bounds.topics),
+        }
+    }
+
+    fn adopt(&self, config: &Config) {
+        let limits = &config.limits;
+        self.bodies.set_max(limits.bodies_budget_max());
+        self.backlogs.set_max(limits.backlogs_bytes_max);
+        self.hoard.set_max(limits.hoard_bytes_max());
+        self.topics.set_max(limits.topics_max);
+        self.live.adopt(limits.clone(), config.allow_origin.clone());
+    }
 }
 
 impl Server {
@@ -127,12 +161,13 @@ impl Server {
         let of_clock = metrics.thread();
         let heap = Heap::new(metrics.clone(), of_clock);
         let mut ground = Ground {
+            live: Live::new(config.limits.clone(), config.allow_origin.clone()),
             router,
             counters: counters.into_iter(),
             shutdown: Shutdown::new(config.shards.get()),
             clock,
             bounds: Bounds::new(&config.limits, Arc::new(Counters::default())),
-            bodies: Arc::new(config.limits.bodies_budget()),
+            bodies: Arc::new(Budget::new(config.limits.bodies_budget_max())),
             descriptors: Arc::new(Budget::new(descriptors)),
             turnstile: Arc::new(Turnstile::new(&config.limits)),
             ready,
@@ -143,12 +178,13 @@ impl Server {
             pins,
             metrics,
             descriptors,
+            adjustable: Adjustable::new(&ground),
             shutdown: ground.shutdown.clone(),
             clock: None,
             shards: vec![],
             acceptors: vec![],
         };
-        server.clock = Some(start_clock(config, pendulum, &ground.shutdown, heap)?);
+        server.clock = Some(start_clock(&ground, pendulum, heap)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
         started.iter().take(threads).collect::<Result<(), _>>()?;
@@ -177,6 +213,12 @@ impl Server {
     #[must_use]
     pub const fn descriptors(&self) -> usize {
         self.descriptors
+    }
+
+    /// Takes over what may change while it runs, as [`crate::cli::reload`] lists it; the rest of
+    /// the settings must be those that it was started with.
+    pub fn adopt(&self, config: &Config) {
+        self.adjustable.adopt(config);
     }
 
     /// Stops accepting, delivers what was accepted, says goodbye to everybody, and returns when
@@ -224,16 +266,16 @@ fn next(counters: &mut vec::IntoIter<Arc<Counters>>) -> Arc<Counters> {
 
 /// The clock is one thread that ticks for all shards, and looks after the heap of all.
 fn start_clock(
-    config: &Config,
+    ground: &Ground,
     pendulum: Pendulum,
-    shutdown: &Shutdown,
     mut heap: Heap,
 ) -> Result<thread::Thread, StartError> {
-    let (period, shutdown) = (shard::period(&config.limits), shutdown.clone());
+    let (live, shutdown) = (ground.live.clone(), ground.shutdown.clone());
     let clock = thread::Builder::new()
         .name("clock".to_owned())
         .spawn(move || {
             let look = || heap.look(Instant::now());
+            let period = || shard::period(&live.now().limits);
             or_abort("clock", || pendulum.swing(period, &shutdown, look));
         })
         .map_err(|source| StartError::Thread { what: "clock".to_owned(), source })?;
@@ -255,7 +297,7 @@ fn start_shards(
             number,
             inbox,
             bounds: ground.bounds.shared_with(next(&mut ground.counters)),
-            limits: limits.clone(),
+            live: ground.live.clone(),
             connections: connections.clone(),
             clock: ground.clock.clone(),
             shutdown: ground.shutdown.clone(),
@@ -291,8 +333,7 @@ fn start_acceptors(
         let memory = Arc::clone(&ground.bounds.memory);
         let door = Door {
             router: RefCell::new(Some(ground.router.clone())),
-            limits: config.limits.clone(),
-            origins: config.allow_origin.clone(),
+            live: ground.live.clone(),
             meter: Arc::new(Meter::new(memory, Arc::clone(&counters))),
             counters,
             bodies: Arc::clone(&ground.bodies),

@@ -3,28 +3,42 @@
 use std::io::{IsTerminal as _, Write, stderr};
 
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, info, warn};
-use tracing_subscriber::Layer as _;
+use tracing::{Subscriber, error, info, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry, reload};
 
 use crate::config::cores::Plan;
-use crate::config::{Config, Log, LogFormat, Origins, Size};
+use crate::config::{Config, Log, LogFilter, LogFormat, Origins, Size};
 use crate::limits::Limits;
 
 /// Target of the start-up lines: scripts wait for them, so no log level hides them.
 const START: &str = "mercury::start";
 
+/// Which events are logged, to be changed while the broker runs.
+#[derive(Debug)]
+pub struct Level(reload::Handle<Targets, Registry>);
+
+impl Level {
+    /// From here on this filter holds.
+    pub fn set(&self, filter: &LogFilter) {
+        if let Err(error) = self.0.reload(targets(filter)) {
+            error!(%error, "cannot change the log level");
+        }
+    }
+}
+
 /// Sends events to standard error from here on; a second call changes nothing.
-pub fn start(log: &Log) {
+pub fn start(log: &Log) -> Level {
     // https://no-color.org
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let ansi = stderr().is_terminal() && !plain;
-    let subscriber = subscriber(log, ansi, stderr);
+    let (subscriber, level) = subscriber(log, ansi, stderr);
     // Only tests, which share a thread of execution, start twice.
     subscriber.try_init().ok();
+    level
 }
 
 /// What is known once the broker listens.
@@ -87,14 +101,12 @@ fn connections(asked: Option<usize>, descriptors: usize) -> usize {
 }
 
 /// Formats what the filter lets through.
-fn subscriber<W>(log: &Log, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
+fn subscriber<W>(log: &Log, ansi: bool, writer: W) -> (impl Subscriber + Send + Sync, Level)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let targets = Targets::new()
-        .with_default(log.filter.level)
-        .with_targets(log.filter.directives.iter().cloned())
-        .with_target(START, LevelFilter::INFO);
+    // its lock is taken where an event is seen for the first time, and when the level changes
+    let (filter, handle) = reload::Layer::new(targets(&log.filter));
     // A failed write would be reported to standard error, and panic where that is what failed.
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(ansi)
@@ -104,7 +116,15 @@ where
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(targets).with(layer)
+    (tracing_subscriber::registry().with(filter).with(layer), Level(handle))
+}
+
+/// What a filter lets through.
+fn targets(filter: &LogFilter) -> Targets {
+    Targets::new()
+        .with_default(filter.level)
+        .with_targets(filter.directives.iter().cloned())
+        .with_target(START, LevelFilter::INFO)
 }
 
 #[cfg(test)]
@@ -114,7 +134,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::config::{LogFilter, Mode, Pin, cores};
+    use crate::config::{Mode, Pin, cores};
 
     /// Sends every line to the test.
     struct Lines(mpsc::SyncSender<String>);
@@ -135,7 +155,7 @@ mod tests {
         let (sender, receiver) = mpsc::sync_channel(100);
         let mut direct = Lines(sender.clone());
         let log = Log { format, filter: LogFilter::parse(filter).unwrap() };
-        let subscriber = subscriber(&log, false, move || Lines(sender.clone()));
+        let (subscriber, _) = subscriber(&log, false, move || Lines(sender.clone()));
         tracing::subscriber::with_default(subscriber, || work(&mut direct));
         receiver.try_iter().collect()
     }

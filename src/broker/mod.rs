@@ -38,7 +38,7 @@ use self::topic_tree::{TopicId, TopicTree};
 use self::waiting::Waiting;
 use crate::faults;
 pub use crate::frame::Kind;
-use crate::limits::MEMORY_LEASE_BYTES;
+use crate::limits::{Limits, MEMORY_LEASE_BYTES};
 use crate::outbound::Batch;
 use crate::slack;
 
@@ -108,6 +108,14 @@ pub struct Broker {
 }
 
 impl Broker {
+    /// Other limits from here on. The budgets that brokers share are not its own to change.
+    pub fn adopt(&mut self, limits: &Limits) {
+        self.bounds.batch_bytes_max = limits.batch_bytes_max;
+        self.bounds.outbound_bytes_max = limits.outbound_bytes_max;
+        self.bounds.backlog_bytes_max = limits.backlog_bytes_max;
+        self.bounds.backlog_messages_max = limits.backlog_messages_max;
+    }
+
     /// A broker without topics.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {

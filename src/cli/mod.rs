@@ -5,6 +5,7 @@ mod environment;
 mod exit;
 mod import;
 mod options;
+mod reload;
 mod setting;
 mod settings;
 mod show;
@@ -24,6 +25,7 @@ use options::{CHECK, CONFIG, EXAMPLE, IMPORT, IMPORTED, SHOW};
 use sources::{Settled, Sources, unreadable};
 
 pub use exit::Exit;
+pub use reload::{Change, Reload, reload};
 
 /// What the command line asks for.
 #[derive(Debug)]

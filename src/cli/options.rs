@@ -33,23 +33,23 @@ A variable takes several values between commas, the file as a list.";
 
 /// Everything that `mercury` understands.
 pub(super) fn command() -> Command {
-    let broker = with_settings(
-        Command::new("broker").about("Run the broker until SIGTERM or SIGINT").after_help(AFTER),
-    );
+    let flags = flags();
+    let broker = Command::new("broker").about("Run the broker until SIGTERM or SIGINT");
+    let broker = with_flags(broker.after_help(AFTER), flags.clone());
     Command::new("mercury")
         .about("A WebSocket message broker: the URL is the protocol")
         .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(100)
         .subcommand(broker)
-        .subcommand(config())
+        .subcommand(config(&flags))
         .subcommand(Command::new("version").about("Print the version"))
 }
 
 /// What can be asked about the settings; those that look at them take the broker's flags too.
-fn config() -> Command {
+fn config(flags: &[Arg]) -> Command {
     let about = |name: &'static str, about: &'static str| Command::new(name).about(about);
     let looks = |command| {
-        let hidden = with_settings(command).mut_args(|flag| flag.hide(true));
+        let hidden = with_flags(command, flags.to_vec()).mut_args(|flag| flag.hide(true));
         hidden.after_help("Takes the flags of mercury broker: see mercury help broker.")
     };
     Command::new(CONFIG)
@@ -64,26 +64,32 @@ fn config() -> Command {
 }
 
 /// The flags of all settings, and the one that names a file with others.
-fn with_settings(command: Command) -> Command {
-    let file = Arg::new(FILE_FLAG).long(FILE_FLAG).value_name("FILE").help(format!(
+fn flags() -> Vec<Arg> {
+    let Draft { config, log, .. } = Draft::new();
+    let flag = |heading: &'static str, setting: &Setting| {
+        let value = || (setting.value)(&config, &log).words();
+        flag(setting, &setting.default.map_or_else(value, str::to_owned)).help_heading(heading)
+    };
+    let groups = GROUPS.iter();
+    let flags = groups.flat_map(|(heading, settings)| settings.iter().map(|it| flag(heading, it)));
+    let mut flags: Vec<_> = flags.collect();
+    let help = format!(
         "Where settings stand that neither flag nor variable names\n[default: {FILE_DEFAULT}, if \
          it is there] [env: {}]",
         variable(FILE_FLAG)
-    ));
-    let groups = GROUPS.iter().map(|(heading, settings)| {
-        settings.iter().map(move |setting| flag(setting).help_heading(*heading))
-    });
-    command
-        .allow_negative_numbers(true)
-        .args_override_self(true)
-        .args(groups.flatten())
-        .next_help_heading("Configuration")
-        .arg(file)
+    );
+    let file = Arg::new(FILE_FLAG).long(FILE_FLAG).value_name("FILE").help(help);
+    flags.push(file.help_heading("Configuration"));
+    flags
+}
+
+fn with_flags(command: Command, flags: Vec<Arg>) -> Command {
+    command.allow_negative_numbers(true).args_override_self(true).args(flags)
 }
 
 /// The flag of a setting.
-fn flag(setting: &Setting) -> Arg {
-    let (default, variables) = (default(setting), variables(setting).join(", "));
+fn flag(setting: &Setting, default: &str) -> Arg {
+    let variables = variables(setting).join(", ");
     let help = format!("{}\n[default: {default}] [env: {variables}]", setting.help);
     let flag = Arg::new(setting.name).long(setting.name).help(help);
     let flag = match setting.short {
@@ -96,12 +102,6 @@ fn flag(setting: &Setting) -> Arg {
         Set::Many(_) => flag.value_name(kind).action(ArgAction::Append),
         Set::Switch(_) => flag.action(ArgAction::SetTrue),
     }
-}
-
-/// The default as the operator would write it.
-fn default(setting: &Setting) -> String {
-    let Draft { config, log, .. } = Draft::new();
-    setting.default.map_or_else(|| (setting.value)(&config, &log).words(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use crate::cli::draft::Draft;
 use crate::cli::written::{Written, masked};
 use crate::config::{Config, Log};
 
+/// All settings of a broker and its log.
+pub(super) type Settings = (Config, Log);
+
 /// What there is to know about one setting.
 pub(super) struct Setting {
     /// The flag's name; the variable is `MERCURY_MAX_MESSAGE`, the file's key `max_message`.
@@ -27,6 +30,8 @@ pub(super) struct Setting {
     pub(super) may_be_empty: bool,
     /// Whether its text must not be shown.
     pub(super) is_secret: bool,
+    /// Takes it from one configuration to another, if a running broker can.
+    pub(super) live: Option<fn(&Settings, &mut Settings)>,
     /// Takes it over.
     pub(super) set: Set,
     /// What it is set to.
@@ -109,7 +114,8 @@ impl Setting {
         let (is_auto, may_be_empty, is_secret) = (false, false, false);
         #[rustfmt::skip]
         let setting = Self {
-            name, short, kind, help, theirs, default, is_auto, may_be_empty, is_secret, set, value,
+            name, short, kind, help, theirs, default, is_auto, may_be_empty, is_secret,
+            live: None, set, value,
         };
         setting
     }
@@ -135,6 +141,12 @@ impl Setting {
     /// With a meaning for a list of nothing.
     pub(super) const fn or_nothing(mut self) -> Self {
         self.may_be_empty = true;
+        self
+    }
+
+    /// With a way to change while the broker runs.
+    pub(super) const fn live(mut self, take: fn(&Settings, &mut Settings)) -> Self {
+        self.live = Some(take);
         self
     }
 

@@ -5,6 +5,7 @@ use crate::cli::setting::{Set, Setting, Value};
 use crate::cli::settings::{self, GROUPS};
 use crate::cli::sources::{FILE_DEFAULT, Settled};
 use crate::cli::written::AUTO;
+use crate::config::{Config, Log};
 
 /// Comments of the example are folded here.
 const WIDTH: usize = 98;
@@ -41,11 +42,12 @@ pub(super) fn example() -> String {
 # and beat what stands here.
 "
     .to_owned();
+    let Draft { config, log, .. } = Draft::new();
     for (heading, settings) in GROUPS {
         example.extend(["\n### ", heading, "\n"]);
         for setting in settings {
             let (words, key) = (folded(&sentence(setting)), setting.key());
-            let line = match default(setting) {
+            let line = match default(setting, &config, &log) {
                 Value::Unset => format!("# {key} is not set"),
                 value => format!("# {key} = {value}"),
             };
@@ -68,12 +70,11 @@ fn sentence(setting: &Setting) -> String {
 }
 
 /// The default, uncommented the same as nothing.
-fn default(setting: &Setting) -> Value {
+fn default(setting: &Setting, config: &Config, log: &Log) -> Value {
     if setting.is_auto {
         return Value::Text(AUTO.to_owned());
     }
-    let Draft { config, log, .. } = Draft::new();
-    (setting.value)(&config, &log)
+    (setting.value)(config, log)
 }
 
 /// A comment of as many lines as it takes.

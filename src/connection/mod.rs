@@ -8,7 +8,7 @@ mod slow;
 mod table;
 mod writer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -39,7 +39,7 @@ pub(crate) struct Home {
     /// Every connection reads into this, one at a time.
     scratch: RefCell<Box<[u8]>>,
     /// `--max-message`.
-    message_bytes_max: usize,
+    message_bytes_max: Cell<usize>,
     /// How long the kernel bears with a puller that takes nothing, before it drops the jobs in its
     /// hands: `--pull-pong-timeout`.
     puller_dead_after: Duration,
@@ -51,9 +51,17 @@ impl Home {
         Rc::new(Self {
             table: RefCell::new(table),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
-            message_bytes_max: limits.message_bytes_max,
+            message_bytes_max: Cell::new(limits.message_bytes_max),
             puller_dead_after: limits.pull_pong_wait_max.max(SOCKET_DEAD_AFTER),
         })
+    }
+}
+
+impl Home {
+    /// Other limits from here on. A connection keeps the `--max-message` that it opened with.
+    pub(crate) fn adopt(&self, limits: &Limits) {
+        self.message_bytes_max.set(limits.message_bytes_max);
+        self.table.borrow_mut().adopt(limits);
     }
 }
 

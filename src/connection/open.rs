@@ -52,7 +52,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     table.seat(id, stream, role, peer, descriptor);
     // a drain that begins before they are looked at waits for them
     table.writers.of(id).0.life.holding = !left_over.is_empty();
-    let reader = Reader::new(home.message_bytes_max, left_over.to_vec());
+    let reader = Reader::new(home.message_bytes_max.get(), left_over.to_vec());
     let line = Line { id, reader, phase: Phase::Holding { accepts: true } };
     Ok(Some(Connection { home: Rc::clone(home), line }))
 }

@@ -95,6 +95,16 @@ impl Table {
         }
     }
 
+    /// Other limits from here on, for those who are there, too.
+    pub(super) fn adopt(&mut self, limits: &Limits) {
+        let ground = &mut self.writers.ground;
+        ground.outbound_bytes_max = limits.outbound_bytes_max;
+        ground.hoard_bytes_max = limits.hoard_bytes_max();
+        ground.slow_consumer = limits.slow_consumer;
+        self.rules = Rules::new(limits);
+        self.broker.adopt(limits);
+    }
+
     /// Joins a topic, or says why not.
     pub(super) fn admit(
         &mut self,

@@ -50,12 +50,17 @@ impl Clock {
 impl Pendulum {
     /// Ticks every `period` until all clocks are gone, and does `chore` behind each tick. Whoever
     /// begins the drain unparks this thread, so that it sees it at once.
-    pub(crate) fn swing(&self, period: Duration, shutdown: &Shutdown, mut chore: impl FnMut()) {
+    pub(crate) fn swing(
+        &self,
+        period: impl Fn() -> Duration,
+        shutdown: &Shutdown,
+        mut chore: impl FnMut(),
+    ) {
         while let Some(dial) = self.0.upgrade() {
             dial.tick.notify_waiters();
             drop(dial);
             chore();
-            let drains = shutdown.has_begun();
+            let (drains, period) = (shutdown.has_begun(), period());
             thread::park_timeout(if drains { DRAIN_STEP.min(period) } else { period });
         }
     }

@@ -8,6 +8,7 @@ mod addresses;
 pub(crate) mod bench;
 mod clock;
 mod inbox;
+mod live;
 mod shutdown;
 mod turnstile;
 
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::addresses::Place;
 pub(crate) use self::clock::{Clock, Pendulum};
 pub(crate) use self::inbox::{Inbox, InboxFull, Router};
+pub(crate) use self::live::{Live, Settings};
 pub(crate) use self::shutdown::Shutdown;
 pub(crate) use self::turnstile::Turnstile;
 use crate::broker::topic::Topic;

@@ -17,7 +17,7 @@ use super::{Door, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::config::Mode;
-use crate::handover::{Arrival, Descriptor, Inbox, Router, Shutdown, Turnstile};
+use crate::handover::{Arrival, Descriptor, Inbox, Live, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -64,12 +64,11 @@ impl House {
         let door = Door {
             router: RefCell::new(Some(router)),
             counters: Arc::new(Counters::default()),
-            bodies: Arc::new(limits.bodies_budget()),
+            bodies: Arc::new(Budget::new(limits.bodies_budget_max())),
             meter: Meter::unlimited(),
             descriptors: Arc::new(Budget::new(1)),
             turnstile: Arc::new(Turnstile::new(&limits)),
-            limits,
-            origins: None,
+            live: Live::new(limits, None),
             shutdown: Shutdown::new(1),
             mode: Mode::Production,
             times: Times::default(),

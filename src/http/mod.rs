@@ -34,11 +34,10 @@ use tokio::time::timeout;
 pub(crate) use self::listener::bind;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
-use crate::config::{Mode, Origins};
-use crate::handover::{Arrival, InboxFull, Router, Shutdown, Turnstile};
+use crate::config::Mode;
+use crate::handover::{Arrival, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
-    Limits,
 };
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -48,10 +47,8 @@ use crate::metrics::Counters;
 pub(crate) struct Door {
     /// The way to every shard; given up when the drain begins, which the shards wait for.
     pub(crate) router: RefCell<Option<Router>>,
-    /// What an operator has set.
-    pub(crate) limits: Limits,
-    /// The sites that may connect; `None` is all.
-    pub(crate) origins: Option<Origins>,
+    /// What an operator has set, and may set anew.
+    pub(crate) live: Live,
     /// This thread's.
     pub(crate) counters: Arc<Counters>,
     /// `--max-bodies`, shared by all acceptors.
@@ -161,7 +158,7 @@ pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<TcpListener>) {
     door.shutdown.begun().await;
     door.router.take();
     // shards cut at the same deadline, and idle connections end with the shards
-    let deadline = door.limits.drain_max.saturating_add(CUT_WAIT_MAX);
+    let deadline = door.live.now().limits.drain_max.saturating_add(CUT_WAIT_MAX);
     if timeout(deadline, door.visits.ended()).await.is_err() {
         door.counters.drain_cut.add(door.visits.open.get());
     }

@@ -69,7 +69,7 @@ async fn attend(
 ) -> Answer {
     let json = answer::wants_json(request.headers());
     let is_scripted = cors::is_scripted(&request);
-    let standing = Standing::of(request.headers(), door.origins.as_ref());
+    let standing = Standing::of(request.headers(), door.live.now().origins.as_ref());
     // behind a tunnel or a body that nobody wants may stand anything
     let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
     let result = match sort(door, &mut request, &standing, has_length, json) {
@@ -137,7 +137,7 @@ fn sort(
     if asked && door.shutdown.has_begun() {
         return Err(Refusal::draining().into());
     }
-    let topic = Topic::parse(name, door.limits.topic_bytes_max)?;
+    let topic = Topic::parse(name, door.live.now().limits.topic_bytes_max)?;
     if !asked {
         return Err(upgrade::required(role, path, request.headers()));
     }

@@ -148,7 +148,7 @@ pub(super) fn inbox_full(door: &Door) -> Denial {
 /// Gathers a body. Nothing is reserved for what was only announced, and small frames are copied,
 /// so that what is counted is what is held. A drain does not wait for the rest of a body.
 async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<Bytes, Denial> {
-    let max = door.limits.body_bytes_max;
+    let max = door.live.now().limits.body_bytes_max;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > max {
         return Err(too_long(format!(

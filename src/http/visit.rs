@@ -157,7 +157,7 @@ async fn drive(
                 Phase::First | Phase::Head => Some(door.times.head_wait),
                 Phase::Idle => Some(door.times.keep_alive),
                 Phase::Serving => None,
-                Phase::Writing(_) => Some(door.limits.write_stall_max),
+                Phase::Writing(_) => Some(door.live.now().limits.write_stall_max),
             });
         }
         alarm.poll(cx).map(|()| End::Late(phase))
@@ -227,13 +227,13 @@ async fn shut(door: &Door, driven: &mut Driven<'_>, progress: &Progress) -> bool
             }
         }
     };
-    timeout(door.limits.write_stall_max, shut).await.is_ok()
+    timeout(door.live.now().limits.write_stall_max, shut).await.is_ok()
 }
 
 /// Writes a refusal past hyper and closes the connection.
 async fn say(door: &Door, mut socket: TcpStream, refusal: &Refusal, json: bool) {
     let words = refusal.response(json);
-    let written = timeout(door.limits.write_stall_max, socket.write_all(&words)).await;
+    let written = timeout(door.live.now().limits.write_stall_max, socket.write_all(&words)).await;
     if matches!(written, Ok(Ok(()))) && socket.shutdown().await.is_ok() {
         linger(door, socket).await;
     }

@@ -9,7 +9,8 @@ use crate::handover::Inbox;
 use crate::limits::{CUT_WAIT_MAX, DRAIN_CLOSES_PER_SECOND_MIN, DRAIN_STEP};
 
 /// Drains until the last connection is gone and nobody can send one more, or the time is over.
-pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox, drain_max: Duration) -> Remains {
+pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox) -> Remains {
+    let drain_max = shard.live.now().limits.drain_max;
     let home = &shard.home;
     let begin = Instant::now();
     let deadline = begin + drain_max;

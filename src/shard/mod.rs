@@ -16,8 +16,8 @@ use tokio::task::spawn_local;
 pub(crate) use self::sweep::period;
 use crate::broker::Bounds;
 use crate::connection::{Home, Table};
-use crate::handover::{Clock, Inbox, Shutdown};
-use crate::limits::{Budget, Limits};
+use crate::handover::{Clock, Inbox, Live, Shutdown};
+use crate::limits::Budget;
 
 /// What a shard is made of, put together by the server and sent to the shard's thread.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub(crate) struct Plan {
     pub(crate) inbox: Inbox,
     /// What its broker may use.
     pub(crate) bounds: Bounds,
-    /// What its connections may use.
-    pub(crate) limits: Limits,
+    /// What its connections may use, which may change.
+    pub(crate) live: Live,
     /// `--clients`, of all shards together.
     pub(crate) connections: Option<Arc<Budget>>,
     /// The time.
@@ -44,6 +44,8 @@ struct Shard {
     number: usize,
     /// Its topics and connections.
     home: Rc<Home>,
+    /// What its connections may use, which may change.
+    live: Live,
     /// The time.
     clock: Clock,
     /// Tells that the drain begins.
@@ -63,14 +65,16 @@ pub(crate) fn run(plan: Plan, ready: impl FnOnce()) -> io::Result<Remains> {
     let runtime = Builder::new_current_thread().enable_io().build_local(LocalOptions::default())?;
     Ok(runtime.block_on(async move {
         ready();
-        let Plan { number, inbox, bounds, limits, connections, clock, shutdown } = plan;
-        let home = Home::new(Table::new(bounds, &limits, connections), &limits);
-        let shard = Rc::new(Shard { number, home, clock, shutdown });
+        let Plan { number, inbox, bounds, live, connections, clock, shutdown } = plan;
+        let settings = live.kept();
+        let limits = &settings.limits;
+        let home = Home::new(Table::new(bounds, limits, connections), limits);
+        let shard = Rc::new(Shard { number, home, live, clock, shutdown });
         let flusher = flusher::run(Rc::clone(&shard.home));
         spawn_local(guard::essential(number, "flusher", flusher));
-        spawn_local(guard::essential(number, "sweep", sweep::run(Rc::clone(&shard))));
+        spawn_local(guard::essential(number, "sweep", sweep::run(Rc::clone(&shard), settings)));
         inbox::run(&shard, &inbox).await;
-        let remains = drain::run(&shard, &inbox, limits.drain_max).await;
+        let remains = drain::run(&shard, &inbox).await;
         shard.shutdown.shard_ended();
         remains
     }))

@@ -1,12 +1,14 @@
 //! Looks at the deadlines of all connections of a shard, at every tick of the clock.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::yield_now;
 
 use super::Shard;
 use crate::faults;
+use crate::handover::Settings;
 use crate::limits::{Limits, SWEEP_INTERVAL_MAX, SWEEP_TURN_MAX};
 
 /// Shortest time between two sweeps, however short the timeouts are.
@@ -16,14 +18,18 @@ const INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// was stopped or its machine slept, it was not the peers who were silent.
 const STEP_MAX: u64 = 1000;
 
-/// Runs for as long as its shard.
-pub(super) async fn run(shard: Rc<Shard>) {
+/// Runs for as long as its shard, and sees to it that other settings are adopted, after `settings`.
+pub(super) async fn run(shard: Rc<Shard>, mut settings: Arc<Settings>) {
     let (mut last, mut now) = (shard.clock.now(), 0);
     loop {
         let tick = shard.clock.tick().await;
         faults::pass(faults::Place::Sweep);
         now += (tick - last).min(STEP_MAX);
         last = tick;
+        if !Arc::ptr_eq(&settings, &shard.live.now()) {
+            settings = shard.live.kept();
+            shard.home.adopt(&settings.limits);
+        }
         let mut next = Some(0);
         while let Some(from) = next {
             next = sweep(&shard, now, from);

@@ -38,6 +38,7 @@ mod promises;
 mod pubsub;
 mod pushpull;
 mod readme;
+mod reloading;
 mod resets;
 mod routes;
 mod server;

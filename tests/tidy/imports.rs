@@ -32,7 +32,8 @@ const RANKS: [&[&str]; 9] = [
 ];
 
 /// What crosses threads, and the files that may name it.
-const THREADS: [(&str, &[&str]); 10] = [
+const THREADS: [(&str, &[&str]); 11] = [
+    ("ArcSwap", &["src/handover/"]),
     ("crossbeam_channel", &["src/handover/"]),
     ("AtomicBool", &["src/handover/"]),
     ("AtomicUsize", &["src/handover/", "src/limits.rs"]),

@@ -22,6 +22,7 @@ macro_rules! limit {
             },
             |config, _| size(config.limits.$field),
         )
+        .live(|new, old| old.0.limits.$field = new.0.limits.$field)
     };
     ($name:literal, N, $help:literal, $field:ident) => {
         Setting::one(
@@ -34,6 +35,7 @@ macro_rules! limit {
             },
             |config, _| Value::Number(config.limits.$field),
         )
+        .live(|new, old| old.0.limits.$field = new.0.limits.$field)
     };
 }
 
@@ -76,7 +78,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         |config, _| size(config.limits.topic_bytes_max),
-    ),
+    )
+    .live(|new, old| old.0.limits.topic_bytes_max = new.0.limits.topic_bytes_max),
     limit!("max-topics", N, "Topics at once", topics_max),
     limit!(
         "max-outbound",
@@ -98,7 +101,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         |config, _| Value::Text(config.limits.slow_consumer.to_string()),
-    ),
+    )
+    .live(|new, old| old.0.limits.slow_consumer = new.0.limits.slow_consumer),
     Setting::one(
         "memory-max",
         "SIZE",

@@ -26,5 +26,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |_, log| Value::Text(log.filter.to_string()),
     )
+    .live(|new, old| old.1.filter.clone_from(&new.1.filter))
     .theirs(&["MOJO_LOG_LEVEL"]),
 ];

@@ -40,7 +40,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     )
     .default("everybody may connect")
-    .or_nothing(),
+    .or_nothing()
+    .live(|new, old| old.0.allow_origin.clone_from(&new.0.allow_origin)),
     Setting::one(
         "mode",
         "MODE",
@@ -104,5 +105,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |config, _| duration(config.limits.inactivity_max),
     )
+    .live(|new, old| old.0.limits.inactivity_max = new.0.limits.inactivity_max)
     .short('i'),
 ];

@@ -23,7 +23,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         |config, _| duration(config.limits.ping_interval),
-    ),
+    )
+    .live(|new, old| old.0.limits.ping_interval = new.0.limits.ping_interval),
     Setting::one(
         "pong-timeout",
         "DURATION",
@@ -33,7 +34,8 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         |config, _| duration(Some(config.limits.pong_wait_max)),
-    ),
+    )
+    .live(|new, old| old.0.limits.pong_wait_max = new.0.limits.pong_wait_max),
     Setting::one(
         "pull-pong-timeout",
         "DURATION",
@@ -53,5 +55,6 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         |config, _| duration(Some(config.limits.drain_max)),
-    ),
+    )
+    .live(|new, old| old.0.limits.drain_max = new.0.limits.drain_max),
 ];

@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::setting::{Set, Setting, Value};
 
 /// For each setting another value than its default, as a flag and a variable say it.
-const OTHERS: &[(&str, &str)] = &[
+pub(super) const OTHERS: &[(&str, &str)] = &[
     ("listen", "http://127.0.0.1:1"),
     ("allow-origin", "https://*.example.com:8080"),
     ("mode", "production"),

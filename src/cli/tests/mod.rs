@@ -12,6 +12,7 @@ use crate::slow_consumer::{Policy, SlowConsumer};
 
 mod files;
 mod import;
+mod reload;
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 

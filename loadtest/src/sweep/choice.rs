@@ -57,7 +57,8 @@ pub(super) fn choose(steps: &[Step]) -> Choice {
     let is_knee = |at: &usize| steps[at + 1..].iter().all(|more| !gains(&steps[*at], more));
     let at = (0..steps.len()).find(is_knee).expect("nothing follows the last");
     let (knee, more) = (&steps[at], &steps[at + 1..]);
-    let is_told = knee.is_told() && (more.is_empty() || more.iter().any(Step::is_told));
+    let are_told = steps[..=at].iter().all(Step::is_told);
+    let is_told = are_told && (more.is_empty() || more.iter().any(Step::is_told));
     let sentence = match (is_told, more.is_empty()) {
         (false, _) => cannot_tell(steps, at),
         (true, true) => still_rising(steps),
@@ -115,7 +116,7 @@ fn still_rising(steps: &[Step]) -> String {
 /// What the figures are figures of, if not of shards.
 fn cannot_tell(steps: &[Step], knee: usize) -> String {
     let untold = |is: &dyn Fn(&&Step) -> bool| {
-        let numbers = steps[knee..].iter().filter(is).map(|step| step.shards.to_string());
+        let numbers = steps.iter().filter(is).map(|step| step.shards.to_string());
         let numbers: Vec<String> = numbers.collect();
         (!numbers.is_empty()).then(|| numbers.join(" and "))
     };
@@ -127,9 +128,10 @@ fn cannot_tell(steps: &[Step], knee: usize) -> String {
         format!("{numbers} had {cpus} to run on beside the client")
     });
     let why = bound.into_iter().chain(crowded).collect::<Vec<_>>().join(", and ");
-    let floor = match knee {
-        0 => String::new(),
-        _ => format!("at least --shards {}, since fewer gave less, but ", steps[knee].shards),
+    let floor = if knee > 0 && steps[..knee].iter().all(Step::is_told) {
+        format!("at least --shards {}, since fewer gave less, but ", steps[knee].shards)
+    } else {
+        String::new()
     };
     format!(
         "{floor}this machine can't tell which --shards to choose: {why}; leave the default of one \
@@ -239,6 +241,13 @@ mod tests {
         assert_eq!((knee, shards), (Some(2), None));
         assert!(sentence.starts_with("at least --shards 2, since fewer gave less"), "{sentence}");
         assert!(sentence.contains(": with 4 the client was the bottleneck"), "{sentence}");
+        // nor are fewer to blame where they had the client beside them
+        let mut beside = bound.clone();
+        beside[0].bound = Bound::Client;
+        let (knee, shards, sentence) = chosen(&beside);
+        assert_eq!((knee, shards), (Some(2), None));
+        assert!(sentence.contains("choose: with 1 and 4 the client was"), "{sentence}");
+        assert!(sentence.starts_with("this machine can't tell"), "{sentence}");
         // one that is not says enough
         bound.extend(steps(&[[1.0; 3], [1.0; 3], [1.0; 3], [153.0; 3]]).pop());
         assert_eq!(chosen(&bound).1, Some(2));

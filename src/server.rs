@@ -215,7 +215,7 @@ impl Server {
         self.descriptors
     }
 
-    /// Takes over what may change while it runs, as [`crate::cli::reload`] lists it; the rest of
+    /// Takes over what may change while it runs, as [`crate::cli::reload()`] lists it; the rest of
     /// the settings must be those that it was started with.
     pub fn adopt(&self, config: &Config) {
         self.adjustable.adopt(config);

@@ -56,7 +56,7 @@ pub(crate) struct Payload {
 /// A head that was right, and what it says.
 #[derive(Debug, Clone, Copy)]
 struct Recent {
-    /// Its bytes; zeros open no message.
+    /// Its bytes; at first those of publisher 0's message 0, which are right at any place.
     digits: [u8; HEAD_BYTES],
     /// What they say.
     head: Head,
@@ -71,19 +71,14 @@ impl Payload {
         // A pattern of 26 letters, so that a lost or moved piece shows.
         let padding = (b'a'..=b'z').cycle().take(size - HEAD_BYTES).collect();
         let head = Head { publisher: 0, sequence: 0, stamp: 0 };
-        let recent = Box::new([Recent { digits: [0; HEAD_BYTES], head }; RECENT]);
+        let recent = Box::new([Recent { digits: written(digits, head), head }; RECENT]);
         Self { tag: digits, padding, recent }
     }
 
     /// Writes a whole message over `into`, which is of this size.
     pub(crate) fn write(&self, head: Head, into: &mut [u8]) {
         let (start, rest) = into.split_at_mut(HEAD_BYTES);
-        start[..4].copy_from_slice(&self.tag);
-        put(&mut start[4..7], head.publisher as u64);
-        put(&mut start[7..13], head.sequence);
-        put(&mut start[13..22], head.stamp);
-        let digits = check(&start[..22]);
-        start[22..].copy_from_slice(&digits);
+        start.copy_from_slice(&written(self.tag, head));
         rest.copy_from_slice(&self.padding);
     }
 
@@ -111,6 +106,19 @@ impl Payload {
         self.recent[place(start)] = Recent { digits: *start, head };
         Ok(head)
     }
+}
+
+/// A head as a message begins with it.
+#[inline]
+fn written(tag: [u8; TAG_BYTES], head: Head) -> [u8; HEAD_BYTES] {
+    let mut start = [0; HEAD_BYTES];
+    start[..4].copy_from_slice(&tag);
+    put(&mut start[4..7], head.publisher as u64);
+    put(&mut start[7..13], head.sequence);
+    put(&mut start[13..22], head.stamp);
+    let digits = check(&start[..22]);
+    start[22..].copy_from_slice(&digits);
+    start
 }
 
 /// Where a head is remembered: by the last digits of publisher and sequence.
@@ -173,6 +181,14 @@ mod tests {
         let (mut ours, theirs) = (Payload::new(1, 64), Payload::new(2, 64));
         assert_eq!(ours.read(&message(&theirs, HEAD)), Err(Unreadable::Alien));
         assert_eq!(ours.read(b"hello"), Err(Unreadable::Alien));
+    }
+
+    #[test]
+    fn what_is_all_the_same_byte_is_no_message() {
+        for byte in 0..=255 {
+            let mut payload = Payload::new(5, HEAD_BYTES);
+            assert!(payload.read(&[byte; HEAD_BYTES]).is_err(), "{byte}, before any message");
+        }
     }
 
     #[test]

@@ -133,6 +133,7 @@ impl Ledger {
             window.remove_receiver();
         }
         let (to_come, lost) = standing.leave(window.sent(), &self.received[pair]);
+        self.received[pair].give_up();
         self.outstanding -= to_come;
         self.faults.lost += lost;
         if lost > 0 {
@@ -328,6 +329,18 @@ mod tests {
         message[SIZE - 1] ^= 1;
         ledger.deliver(Some(0), &message, false, 1);
         assert_eq!((ledger.faults.mangled, ledger.faults.examples.len()), (2, EXAMPLES_MAX));
+    }
+
+    #[test]
+    fn what_was_lost_when_it_left_does_not_come_when_it_is_back() {
+        let mut ledger = ledger(Pattern::PubSub);
+        ledger.let_leave();
+        deliver(&mut ledger, 0, 0, 1);
+        ledger.leave(0);
+        assert_eq!((numbers(&ledger), ledger.faults.lost), ([1, 20, 0, 0, 0], 1));
+        ledger.come_back(0);
+        deliver(&mut ledger, 0, 0, 0);
+        assert_eq!(numbers(&ledger), [1, 20, 1, 0, 0], "nothing was to come");
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Sequence {
         self.gaps.iter().map(|gap| gap.end - gap.start).sum()
     }
 
+    /// What is missing will not come any more.
+    pub(crate) fn give_up(&mut self) {
+        self.gaps.clear();
+    }
+
     /// Notes one number.
     #[inline]
     pub(crate) fn record(&mut self, number: u64) -> Arrival {

@@ -14,6 +14,7 @@ use crate::cost::{self, ThreadCost};
 use crate::interrupt::Interrupt;
 use crate::load::Load;
 use crate::memory::Memory;
+use crate::pings::Pings;
 use crate::progress::{Part, Progress};
 use crate::report::{Event, Report, Row, Unit, float, percentiles};
 use crate::scenario::Plan;
@@ -32,6 +33,10 @@ const LATENCY_NS_MAX: u64 = 60_000_000_000;
 struct Moment {
     /// Nanoseconds of the load's clock.
     at: u64,
+    /// Connections that are open.
+    open: usize,
+    /// Pings of the server so far.
+    pings_seen: u64,
     /// What the server has used up.
     server: Option<cost::Snapshot>,
     /// What it holds.
@@ -190,19 +195,20 @@ fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: 
         due: None,
         faults: ledger.faults.clone(),
         jobs: vec![],
-        rows: [hold_rows(load, moments), memory_rows(moments, load.plan.receivers as u64)].concat(),
+        rows: [hold_rows(&ledger.pings, moments), memory_rows(moments)].concat(),
         series: Series::default(),
         interrupted,
     }
 }
 
 /// What it costs to keep them.
-fn hold_rows(load: &Load, Moments { connected, held, .. }: &Moments) -> Vec<Row> {
-    let pings = &load.ledger.borrow().pings;
+fn hold_rows(pings: &Pings, Moments { connected, held, .. }: &Moments) -> Vec<Row> {
+    // some came while others still connected
+    let seen = held.pings_seen - connected.pings_seen;
     let seconds = Duration::from_nanos(held.at - connected.at).as_secs_f64();
     let mut rows = vec![
         Row::new("hold", "time", Unit::Seconds, seconds),
-        Row::count("hold", "pings seen", pings.seen),
+        Row::count("hold", "pings seen", seen),
     ];
     if pings.sent > 0 {
         rows.push(Row::count("hold", "pings sent", pings.sent));
@@ -212,7 +218,7 @@ fn hold_rows(load: &Load, Moments { connected, held, .. }: &Moments) -> Vec<Row>
     if let Some(cost) = held.cost_since(connected) {
         let micros = float(cost.cpu_ns()) / 1e3;
         rows.push(Row::new("hold", "server busy", Unit::Percent, micros / 1e4 / seconds));
-        let count = pings.seen + pings.answered;
+        let count = seen + pings.answered;
         if count > 0 {
             let each = micros / float(count);
             rows.push(Row::new("hold", "cpu per ping", Unit::MicrosecondsEach, each));
@@ -221,9 +227,10 @@ fn hold_rows(load: &Load, Moments { connected, held, .. }: &Moments) -> Vec<Row>
     rows
 }
 
-/// The server's memory, and each connection's share of what it grew by.
-fn memory_rows(moments: &Moments, connections: u64) -> Vec<Row> {
+/// The server's memory, and each held connection's share of what it grew by.
+fn memory_rows(moments: &Moments) -> Vec<Row> {
     let Moments { before, held, after, .. } = moments;
+    let connections = held.open as u64;
     let (Some(before), Some(held), Some(after)) = (before.memory, held.memory, after.memory) else {
         return vec![];
     };
@@ -245,6 +252,8 @@ impl Moment {
     fn of(load: &Load, server: Option<u32>) -> Self {
         Self {
             at: load.now(),
+            open: load.open(),
+            pings_seen: load.ledger.borrow().pings.seen,
             server: server.and_then(cost::Snapshot::take),
             memory: server.and_then(Memory::of),
             client: cost::Thread::of_this_thread(),
@@ -266,7 +275,14 @@ mod tests {
 
     fn moment(at: u64, kib: u64) -> Moment {
         let memory = Memory { resident_bytes: (kib + 500) << 10, anonymous_bytes: kib << 10 };
-        Moment { at, server: None, memory: Some(memory), client: cost::Thread::default() }
+        Moment {
+            at,
+            open: 200,
+            pings_seen: 7 * at,
+            server: None,
+            memory: Some(memory),
+            client: cost::Thread::default(),
+        }
     }
 
     #[test]
@@ -277,14 +293,28 @@ mod tests {
             held: moment(2, 1250),
             after: moment(3, 1050),
         };
-        let rows = memory_rows(&moments, 200);
+        let rows = memory_rows(&moments);
         let shown = |name: &str| rows.iter().find(|row| row.name == name).unwrap().shown();
         assert_eq!(shown("user per connection"), ("1.25".to_owned(), "KiB"));
         assert_eq!(shown("resident per connection"), ("1.25".to_owned(), "KiB"));
         assert_eq!(shown("user left per connection"), ("0.25".to_owned(), "KiB"));
         assert_eq!(shown("user before"), ("1,000".to_owned(), "KiB"));
         let unseen = Moments { held: Moment { memory: None, ..moment(2, 0) }, ..moments };
-        assert_eq!(memory_rows(&unseen, 200), []);
+        assert_eq!(memory_rows(&unseen), []);
+    }
+
+    #[test]
+    fn what_came_before_the_hold_is_not_of_it() {
+        let moments = Moments {
+            before: moment(0, 1000),
+            connected: moment(2, 1000),
+            held: Moment { open: 50, ..moment(5, 1100) },
+            after: moment(6, 1000),
+        };
+        let held = memory_rows(&moments);
+        assert_eq!(held[0].shown(), ("2.00".to_owned(), "KiB"), "50 of 200 are there: {held:?}");
+        let rows = hold_rows(&Pings::new(200), &moments);
+        assert_eq!(rows[1], Row::count("hold", "pings seen", 3 * 7));
     }
 
     #[test]

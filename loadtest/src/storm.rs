@@ -41,6 +41,8 @@ struct Storm {
     arrivals: Arrivals,
     /// The task that reads each subscriber.
     readers: Vec<JoinHandle<()>>,
+    /// Who has ended of those who were cut last.
+    gone: UnboundedReceiver<usize>,
     /// The server's process.
     server: Option<u32>,
     /// Waves that are over.
@@ -82,7 +84,7 @@ pub(crate) async fn run(
     let mut sampler = Sampler::new(server, before.at, 0);
     let deliveries = |load: &Load| load.ledger.borrow().deliveries;
     let part = Part::Reconnecting(load.plan.connections() as u64);
-    let is_interrupted = tokio::select! {
+    let mut is_interrupted = tokio::select! {
         outcome = storm.waves(args) => outcome.map(|()| false),
         () = interrupt.heard() => Ok(true),
         never = watch(&load, part, &mut sampler, &mut progress, deliveries) => match never {},
@@ -91,16 +93,16 @@ pub(crate) async fn run(
     let after = Snapshot::take(&load, server);
     load.ledger.borrow_mut().measured.end = after.at;
     load.ledger.borrow_mut().stop();
-    let mut is_ended = is_interrupted;
-    if !is_interrupted && !load.is_finished() {
+    storm.let_go().await;
+    if !load.is_finished() {
         let outcome = wait(&load, Part::Rest, &mut progress, &mut interrupt, None).await;
-        is_ended = outcome == Outcome::Interrupted;
+        is_interrupted |= outcome == Outcome::Interrupted;
     }
     progress.end();
     load.close().await;
     let series = sampler.finish(after.at, after.deliveries);
     let rows = storm.rows();
-    Ok(vec![Report { series, rows, ..report(&load, &before, &after, is_ended) }])
+    Ok(vec![Report { series, rows, ..report(&load, &before, &after, is_interrupted) }])
 }
 
 impl Storm {
@@ -112,6 +114,7 @@ impl Storm {
         Ok(Self {
             arrivals: Arrivals::new(&load.plan, target).await.map_err(failed)?,
             readers: readers.into_iter().flatten().collect(),
+            gone: unbounded_channel().1,
             load,
             server,
             waves: vec![],
@@ -146,11 +149,12 @@ impl Storm {
     async fn wave(&mut self, args: &StormArgs) -> Result<Wave, String> {
         let before = self.server.and_then(cost::Snapshot::take);
         let start = Instant::now();
-        let (mut gone, count) = (self.cut(args), args.cut_of(self.load.plan.receivers));
+        self.gone = self.cut(args);
+        let count = args.cut_of(self.load.plan.receivers);
         let (mut invited, mut back) = (0, 0);
         while back < count {
             tokio::select! {
-                Some(number) = gone.recv() => {
+                Some(number) = self.gone.recv() => {
                     self.load.ledger.borrow_mut().leave(number);
                     let due = args.reconnect_rate.map(|rate| {
                         start + Duration::from_secs_f64(f64::from(invited) / rate)
@@ -189,6 +193,13 @@ impl Storm {
             tokio::task::spawn_local(end);
         }
         gone
+    }
+
+    /// Those who were cut and are still on their way out leave, too, where a wave is given up.
+    async fn let_go(&mut self) {
+        while let Some(number) = self.gone.recv().await {
+            self.load.ledger.borrow_mut().leave(number);
+        }
     }
 
     /// Takes in who came, or sees to it that it tries again; whether it is back.

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Error, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::Duration;
 
 /// The answer to the key that the load tester offers, which is that of RFC 6455 1.3.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -54,6 +55,11 @@ impl Peer {
         self.write(
             b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n",
         );
+    }
+
+    /// From now on it waits for half a second, no longer, for what it reads.
+    pub(crate) fn be_impatient(&self) {
+        self.reader.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     }
 
     /// Its next frame's first byte and payload.

@@ -4,8 +4,10 @@ use std::net::TcpListener;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
+use rustix::process::Signal;
+
 use crate::peer::Peer;
-use crate::program::{Ended, run};
+use crate::program::{Ended, Program, run, signal};
 use crate::scenarios::{expect_count, expect_fine, value};
 
 #[test]
@@ -220,4 +222,45 @@ fn who_is_back_hears_nothing_again() {
 #[test]
 fn who_is_cut_again_by_the_server_is_lost() {
     expect(Lie::Cut, Some("disconnected"));
+}
+
+/// Holds back what is published until no more is, and says when the first has come.
+fn delay(listener: &TcpListener, came: &Sender<()>) {
+    let mut peers = [Peer::meet(listener), Peer::meet(listener)];
+    peers.sort_by_key(|peer| peer.subscribes);
+    let [mut publisher, mut subscriber] = peers;
+    publisher.welcome();
+    subscriber.welcome();
+    let mut held = vec![publisher.read()];
+    came.send(()).unwrap();
+    publisher.be_impatient();
+    while let Ok((0x81, payload)) = publisher.try_read() {
+        held.push((0x81, payload));
+    }
+    for (first, payload) in held {
+        subscriber.try_send(first, &payload);
+    }
+    let (first, payload) = subscriber.read();
+    subscriber.send(first, &payload);
+}
+
+#[test]
+fn an_interrupt_loses_nothing_that_is_under_way() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (came, has_come) = mpsc::channel();
+    let server = thread::spawn(move || delay(&listener, &came));
+    let words = "storm --subscribers 1 --rate 50 --size 64 --pause 1h --json -";
+    let program = Program::start(&format!("{words} --url http://127.0.0.1:{port}"));
+    has_come.recv().unwrap();
+    signal(program.pid(), Signal::INT);
+    server.join().unwrap();
+    let ended = program.end();
+    assert_eq!(ended.status, Some(0), "{} {}", ended.output, ended.errors);
+    expect_count(&ended.output, "faults", "lost", 0);
+    assert!(
+        value(&ended.output, "load", "deliveries") < 0.5,
+        "all came after it: {}",
+        ended.output
+    );
 }

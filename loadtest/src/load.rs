@@ -166,6 +166,13 @@ impl Load {
         self.broken.get()
     }
 
+    /// Returns once something broke.
+    pub(crate) async fn until_broken(&self) {
+        while !self.is_broken() {
+            self.news.notified().await;
+        }
+    }
+
     /// All was sent and has arrived.
     pub(crate) fn is_finished(&self) -> bool {
         let ledger = self.ledger.borrow();

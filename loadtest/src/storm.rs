@@ -87,6 +87,7 @@ pub(crate) async fn run(
     let mut is_interrupted = tokio::select! {
         outcome = storm.waves(args) => outcome.map(|()| false),
         () = interrupt.heard() => Ok(true),
+        () = load.until_broken() => Ok(false),
         never = watch(&load, part, &mut sampler, &mut progress, deliveries) => match never {},
     }
     .map_err(|error| format!("{target}: {error}"))?;

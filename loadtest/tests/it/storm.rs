@@ -264,3 +264,19 @@ fn an_interrupt_loses_nothing_that_is_under_way() {
         ended.output
     );
 }
+
+#[test]
+fn a_server_that_dies_ends_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut peers = [Peer::accept(&listener), Peer::accept(&listener)];
+        peers.sort_by_key(|peer| peer.subscribes);
+        assert!(peers[1].try_read().is_err(), "the subscriber is cut");
+    });
+    let words = "storm --subscribers 1 --size 64 --pause 50ms --patience 1h";
+    let ended = run(&format!("{words} --url http://127.0.0.1:{port}"));
+    server.join().unwrap();
+    assert_eq!(ended.status, Some(1), "{} {}", ended.output, ended.errors);
+    assert!(ended.errors.contains("a connection was lost"), "{}", ended.errors);
+}

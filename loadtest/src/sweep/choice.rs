@@ -18,6 +18,8 @@ pub(super) struct Step {
     pub(super) throughput: Spread,
     /// Who kept it from being more, in most of the runs.
     pub(super) bound: Bound,
+    /// No run had a fault.
+    pub(super) is_ok: bool,
 }
 
 /// Who kept a load from being more.
@@ -52,6 +54,14 @@ pub(super) fn choose(steps: &[Step]) -> Choice {
     if rounds < ROUNDS_MIN {
         return undecided(format!(
             "no choice: {rounds} of {ROUNDS_MIN} rounds that it takes to see how far runs spread"
+        ));
+    }
+    let faulty = steps.iter().filter(|step| !step.is_ok).map(|step| step.shards.to_string());
+    let faulty: Vec<String> = faulty.collect();
+    if !faulty.is_empty() {
+        return undecided(format!(
+            "no choice: there were faults with --shards {}",
+            faulty.join(", ")
         ));
     }
     let is_knee = |at: &usize| steps[at + 1..].iter().all(|more| !gains(&steps[*at], more));
@@ -155,6 +165,7 @@ mod tests {
             cpus: 64,
             throughput: Spread::of(runs.to_vec()).unwrap(),
             bound: Bound::Server,
+            is_ok: true,
         };
         numbers.zip(runs).map(step).collect()
     }
@@ -178,6 +189,14 @@ mod tests {
             sentence,
             "choose --shards 2: 4 shards gave 1.04 times as much; 8 shards gave 0.92 times as much"
         );
+    }
+
+    #[test]
+    fn what_lost_messages_is_no_choice() {
+        let mut steps = steps(&[[100.0; 3], [0.0; 3], [300.0; 3]]);
+        (steps[1].is_ok, steps[2].is_ok) = (false, false);
+        let sentence = "no choice: there were faults with --shards 2, 4";
+        assert_eq!(chosen(&steps), (None, None, sentence.to_owned()));
     }
 
     #[test]

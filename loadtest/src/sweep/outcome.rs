@@ -88,7 +88,8 @@ impl Outcome {
             let (Some(shards), Some((_, throughput))) = (self.shards(case), throughput) else {
                 continue;
             };
-            let step = Step { shards, cpus: case.cpus, throughput, bound: case.bound() };
+            let (cpus, bound, is_ok) = (case.cpus, case.bound(), case.runs.is_ok());
+            let step = Step { shards, cpus, throughput, bound, is_ok };
             steps.entry(&case.setting[1..]).or_default().push(step);
         }
         steps.into_iter().map(|(rest, steps)| (self.named(rest), choose(&steps))).collect()

@@ -90,8 +90,9 @@ fn range_of(unit: Unit, spread: Spread) -> String {
 }
 
 /// Of `other` to `first`; within the spread of several runs it is marked as one that may be none.
+/// Nothing is no measure, and less than that, as of memory that was given back, is none either.
 fn ratio(first: Spread, other: Spread) -> String {
-    if first.median == 0.0 {
+    if first.median <= 0.0 || other.median < 0.0 {
         return String::new();
     }
     let ratio = other.median / first.median;
@@ -132,6 +133,15 @@ mod tests {
                 .collect::<Vec<_>>()
         );
         assert_eq!(line(&grid, "lost")[5], "", "nothing is no measure");
+    }
+
+    #[test]
+    fn less_than_nothing_has_no_ratio() {
+        let of = |value| Spread::of(vec![value]).unwrap();
+        assert_eq!(ratio(of(2.0), of(3.0)), "1.50");
+        for (first, other) in [(-0.5, 0.25), (0.5, -0.25), (-1.0, -2.0)] {
+            assert_eq!(ratio(of(first), of(other)), "", "{first} and {other}");
+        }
     }
 
     #[test]

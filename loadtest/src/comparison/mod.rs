@@ -59,7 +59,7 @@ impl Comparison {
     /// What one has to know, then tables.
     fn text(&self) -> String {
         let mut text = String::new();
-        for sentence in self.caveats() {
+        for sentence in self.caveats().into_iter().chain(self.cut_short()) {
             writeln!(text, "{sentence}").expect("a String takes all");
         }
         let (first, others) = self.sides.split_first().expect("there are two sides");
@@ -101,6 +101,14 @@ impl Comparison {
             folded.map(|side| format!("{} is the median of {} runs", side.name, side.runs.0.len())),
         );
         caveats
+    }
+
+    /// Which sides somebody ended early; a page has it among the remarks of each run.
+    fn cut_short(&self) -> impl Iterator<Item = String> {
+        let is_cut = |side: &&Side| {
+            side.runs.0.iter().flat_map(|run| &run.reports).any(|report| report.interrupted)
+        };
+        self.sides.iter().filter(is_cut).map(|side| format!("somebody ended {} early", side.name))
     }
 
     fn remarks(&self) -> Vec<Remark> {
@@ -211,7 +219,17 @@ pub(super) mod tests {
             line.split_whitespace().collect::<Vec<_>>(),
             ["throughput", "1,000", "/s", "1,500", "/s", "1.50"]
         );
+        assert!(!text.contains("early"), "{text}");
         assert!(!text.contains("shard-0") && !text.contains("alien") && text.contains("lost"));
+    }
+
+    #[test]
+    fn a_run_that_was_ended_early_is_named() {
+        let mut sides = vec![side("a", &[1000.0]), side("b", &[1500.0, 1600.0])];
+        sides[1].runs.0[1].reports[0].interrupted = true;
+        let text = Comparison { sides }.text();
+        assert!(text.contains("\nsomebody ended b early\n"), "{text}");
+        assert!(!text.contains("ended a"), "{text}");
     }
 
     #[test]

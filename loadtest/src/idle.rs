@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fastwebsockets::OpCode;
 use hdrhistogram::Histogram;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::cli::IdleArgs;
 use crate::connection::Target;
@@ -115,9 +115,16 @@ async fn warm_up(plan: &Plan, target: &Target, connections: usize) -> Result<(),
 /// Holds them, and pings if that is asked for.
 async fn hold(load: &Rc<Load>, args: &IdleArgs) {
     let end = Instant::now() + args.hold;
-    let Some(every) = args.ping_every else { return sleep_until(end).await };
+    let all_gone = async {
+        while load.open() > 0 {
+            load.news.notified().await;
+        }
+    };
+    let held = timeout_at(end, all_gone);
+    // there is no more to do when nobody is left than when the time is over
+    let Some(every) = args.ping_every else { return held.await.unwrap_or(()) };
     tokio::select! {
-        () = sleep_until(end) => {}
+        _ = held => {}
         error = ping(load, every) => load.failed(format!("the timer failed: {error}")),
     }
     let all_answered = async {

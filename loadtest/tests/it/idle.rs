@@ -67,6 +67,21 @@ fn an_interrupt_ends_the_hold() {
     assert!(ended.output.contains("cpu per connect"), "{}", ended.output);
 }
 
+#[test]
+fn a_server_that_dies_ends_the_hold() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut peers = [(); 3].map(|()| Peer::accept(&listener));
+        assert_eq!(peers[0].read().0, 0x89, "a ping, so the hold has begun");
+    });
+    let words = "idle --connections 3 --warm-up-connections 0 --hold 1h --ping-every 20ms";
+    let ended = run(&format!("{words} --json - --url http://127.0.0.1:{port}"));
+    server.join().unwrap();
+    assert_eq!(ended.status, Some(1), "{} {}", ended.output, ended.errors);
+    expect_count(&ended.output, "faults", "disconnected", 3);
+}
+
 /// What becomes of the second of three held connections.
 #[derive(Debug, Clone, Copy)]
 enum Lie {

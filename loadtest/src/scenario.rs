@@ -12,6 +12,7 @@ use crate::cli::{
 };
 use crate::dialect::{Dialect, Part};
 use crate::payload::{HEAD_BYTES, PUBLISHERS_MAX};
+use crate::report::float;
 use crate::source::Sources;
 use crate::subscriber::Client;
 use crate::think::Think;
@@ -266,6 +267,16 @@ impl Plan {
                         do not promise"
                 .to_owned());
         }
+        let cut = args.cut_of(*subscribers as usize);
+        if let Some(rate) = args.reconnect_rate {
+            let seconds = float(cut as u64) / rate;
+            if seconds > args.patience.as_secs_f64() {
+                return Err(format!(
+                    "{cut} who come back at {rate} a second take {seconds:.0} s, longer than \
+                     --patience"
+                ));
+            }
+        }
         let extent = Extent::Time { warm_up: Duration::ZERO, measured: *pause };
         let (sockets, pace) = ((*subscribers, *topics), Pace::Rate(*rate));
         let plan = Self::of("storm", Pattern::PubSub, sockets, pace, extent, message, common);
@@ -415,6 +426,9 @@ pub(crate) mod tests {
         assert!(plan("fanout --depth 16 --branching 1000").is_err());
         assert!(plan("fanout --subscribers 1000000 --publishers 1000").is_err());
         assert!(plan("bus --peers 1").is_err());
+        assert!(plan("storm --subscribers 5000 --reconnect-rate 80").is_err());
+        assert!(plan("storm --subscribers 5000 --reconnect-rate 80 --share 0.5").is_ok());
+        assert!(plan("storm --subscribers 5000 --reconnect-rate 80 --patience 2m").is_ok());
         assert!(plan("bus --peers 3 --topics 2").is_err());
         assert!(plan("bus --peers 3 --senders 4").is_err());
     }

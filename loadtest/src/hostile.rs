@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::connection::{Connection, Target};
+use crate::interrupt::Interrupt;
 use crate::load::Load;
 use crate::measurement::measure;
 use crate::output;
@@ -99,7 +100,7 @@ fn frame(first: u8, length: usize) -> Vec<u8> {
     frame
 }
 
-/// Measures round after round, each flood in turn.
+/// Measures round after round, each flood in turn, until all are over or somebody presses Ctrl-C.
 pub(crate) async fn run(
     plan: Plan,
     target: &Target,
@@ -111,21 +112,33 @@ pub(crate) async fn run(
     let mut rows: Vec<Row> =
         floods.iter().map(|flood| Row { flood: *flood, rounds: vec![] }).collect();
     let mut reports = vec![];
-    for round in 0..rounds {
+    let mut interrupt = Interrupt::listen();
+    'rounds: for round in 0..rounds {
         for row in &mut rows {
             eprintln!("round {} of {rounds}: {:?}", round + 1, row.flood);
             let quiet = one(&plan, target).await?;
+            if quiet.interrupted {
+                reports.push(quiet);
+                break 'rounds;
+            }
             let over = Arc::new(AtomicBool::new(false));
             let attacker = start(row.flood, target.clone(), bytes_per_second, Arc::clone(&over))?;
             let flooded = one(&plan, target).await;
             over.store(true, Relaxed);
             attacker.join().map_err(|_| "a flooder panicked".to_owned())??;
             let flooded = flooded?;
-            row.rounds.push([Figures::of(&quiet), Figures::of(&flooded)]);
+            let is_cut = flooded.interrupted;
+            if !is_cut {
+                row.rounds.push([Figures::of(&quiet), Figures::of(&flooded)]);
+            }
             reports.extend([quiet, flooded]);
+            if is_cut || interrupt.was_heard().await {
+                break 'rounds;
+            }
         }
     }
-    if !is_quiet {
+    rows.retain(|row| !row.rounds.is_empty());
+    if !is_quiet && !rows.is_empty() {
         output::print(&table(&rows))?;
     }
     Ok(reports)

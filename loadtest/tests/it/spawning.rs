@@ -47,6 +47,17 @@ fn an_interrupt_ends_both_in_order() {
 }
 
 #[test]
+fn an_interrupt_ends_all_rounds_of_floods() {
+    let words = "hostile --floods tiny --rounds 1000 --warm-up 0 --seconds 1";
+    let program = Program::start(words);
+    program.settle();
+    signal(program.pid(), Signal::INT);
+    let ended = program.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.errors);
+    assert!(!ended.errors.contains("round 2 of"), "{}", ended.errors);
+}
+
+#[test]
 fn a_killed_run_leaves_no_broker_behind() {
     let program = Program::start("fanout --subscribers 3 --seconds 60");
     program.broker();

@@ -44,6 +44,8 @@ pub(crate) struct Ledger {
     pub(crate) outstanding: u64,
     /// When the last one came, in ns of the load's clock.
     pub(crate) last_arrival: u64,
+    /// Since when some have been outstanding, if any are.
+    awaited_since: u64,
     /// Stamps of the messages whose latency counts.
     pub(crate) measured: Range<u64>,
     /// Of first deliveries.
@@ -76,6 +78,7 @@ impl Ledger {
             deliveries: 0,
             outstanding: 0,
             last_arrival: 0,
+            awaited_since: 0,
             measured: u64::MAX..u64::MAX,
             latencies: Latencies::new(),
             pings: Pings::new(plan.receivers),
@@ -109,8 +112,18 @@ impl Ledger {
         self.due.pop()
     }
 
-    /// Books the messages that `publisher` sends now, and returns their numbers.
-    pub(crate) fn send(&mut self, publisher: usize) -> Range<u64> {
+    /// Nanoseconds until `now` in which something was to come and nothing did.
+    pub(crate) fn silence(&self, now: u64) -> u64 {
+        let since = self.last_arrival.max(self.awaited_since);
+        if self.outstanding > 0 { now.saturating_sub(since) } else { 0 }
+    }
+
+    /// Books the messages that `publisher` sends at the time that `now` tells, and returns their
+    /// numbers.
+    pub(crate) fn send(&mut self, publisher: usize, now: impl FnOnce() -> u64) -> Range<u64> {
+        if self.outstanding == 0 {
+            self.awaited_since = now();
+        }
         let window = &mut self.windows[publisher];
         let numbers = window.take();
         let count = numbers.end - numbers.start;
@@ -272,7 +285,7 @@ mod tests {
             server: ServerArgs::default(),
             sources: Sources::default(),
         });
-        assert_eq!([ledger.send(0), ledger.send(1)], [0..4, 0..4]);
+        assert_eq!([ledger.send(0, || 0), ledger.send(1, || 0)], [0..4, 0..4]);
         ledger
     }
 
@@ -301,6 +314,22 @@ mod tests {
         assert!(ledger.faults.is_none() && ledger.has_due());
         ledger.stop();
         assert!(ledger.is_complete());
+    }
+
+    #[test]
+    fn silence_begins_when_something_is_to_come() {
+        let mut ledger = ledger(Pattern::PushPull);
+        assert_eq!(ledger.silence(70), 70, "nothing has come yet");
+        for (publisher, sequence) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2)] {
+            deliver(&mut ledger, 0, publisher, sequence);
+        }
+        assert_eq!(ledger.silence(70), 69);
+        deliver(&mut ledger, 0, 1, 3);
+        assert_eq!(ledger.silence(70), 0, "nothing is to come");
+        assert_eq!(ledger.send(0, || 60), 4..8);
+        assert_eq!(ledger.silence(70), 10, "however long nobody sent");
+        assert_eq!(ledger.send(1, || 65), 4..8);
+        assert_eq!(ledger.silence(70), 10);
     }
 
     #[test]

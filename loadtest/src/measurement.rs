@@ -130,8 +130,7 @@ fn is_silent(load: &Load) -> bool {
     let ledger = load.ledger.borrow();
     let limit = if load.is_broken() { SILENCE_BROKEN_MAX } else { SILENCE_MAX };
     let limit = limit + load.plan.think.map_or(Duration::ZERO, Think::longest);
-    let silence = Duration::from_nanos(load.now().saturating_sub(ledger.last_arrival));
-    ledger.outstanding > 0 && silence >= limit
+    Duration::from_nanos(ledger.silence(load.now())) >= limit
 }
 
 /// What happened between two moments, and what went wrong at all.

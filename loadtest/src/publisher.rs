@@ -110,7 +110,7 @@ impl Frames {
         let Self { opcode, envelopes, frame } = self;
         let Envelope { head, tail } = &envelopes[publisher];
         let mut ledger = load.ledger.borrow_mut();
-        for sequence in ledger.send(publisher) {
+        for sequence in ledger.send(publisher, || load.now()) {
             frame.clear();
             frame.extend_from_slice(head);
             frame.resize(head.len() + load.plan.size, 0);

@@ -29,13 +29,14 @@ class Results:
     """All that was measured without a fault, and the faults."""
 
     def __init__(self, file):
-        self.figures, self.faults = {}, []
+        self.figures, self.rounds, self.faults = {}, {}, []
         for line in results(file):
             key = (line["case"], line["server"])
             if "error" in line["figures"]:
                 self.faults.append((*key, line["round"], line["figures"]["error"]))
             else:
                 self.figures.setdefault(key, []).append(line["figures"])
+                self.rounds.setdefault(key, {})[line["round"]] = line["figures"]
         if not self.figures:
             raise RuntimeError(f"{file} holds no measurement")
         self.sessions = sessions(file)
@@ -51,9 +52,14 @@ class Results:
         return any(case.sends() for case in self.cases)
 
     def ratio(self, case, server, figure):
-        """Our median to that of another; none where one of them is missing."""
-        ours, theirs = (self.values(case, name, figure) for name in (OURS, server))
-        return median(ours) / median(theirs) if ours and theirs and median(theirs) else None
+        """The median of ours to another's in the same round; none where one of them is missing.
+
+        A machine that is slower for a while is so for both of a round, and for both medians only
+        by chance."""
+        ours, theirs = (self.rounds.get((case.name, name), {}) for name in (OURS, server))
+        both = [(it.get(figure), theirs[at].get(figure)) for at, it in ours.items() if at in theirs]
+        each = [one / other for one, other in both if one is not None and other]
+        return median(each) if each else None
 
 
 def page(file):

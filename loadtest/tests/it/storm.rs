@@ -231,14 +231,15 @@ fn delay(listener: &TcpListener, came: &Sender<()>) {
     let [mut publisher, mut subscriber] = peers;
     publisher.welcome();
     subscriber.welcome();
-    let mut held = vec![publisher.read()];
+    let mut held = vec![publisher.read().1];
     came.send(()).unwrap();
     publisher.be_impatient();
-    while let Ok((0x81, payload)) = publisher.try_read() {
-        held.push((0x81, payload));
+    while let Ok((first, payload)) = publisher.try_read() {
+        assert_eq!(first, 0x81, "nobody leaves before all has come");
+        held.push(payload);
     }
-    for (first, payload) in held {
-        subscriber.try_send(first, &payload);
+    for payload in held {
+        subscriber.send(0x81, &payload);
     }
     let (first, payload) = subscriber.read();
     subscriber.send(first, &payload);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::choice::{Bound, Choice, Step, choose};
 use super::setting::{Dimension, SHARDS};
+use crate::cli::options;
 use crate::report::{
     Curve, Document, Grid, GridLine, Page, Plot, Remark, Run, Spread, Unit, curves, drawn, number,
     shown, time,
@@ -12,6 +13,9 @@ use crate::report::{
 
 /// With fewer topics than this for each shard, chance loads shards unevenly.
 const ROOTS_PER_SHARD: usize = 8;
+
+/// Options that say how many topics there are, each scenario's own.
+const TOPICS: [&str; 2] = ["topics", "pairs"];
 
 /// All settings and their runs.
 #[derive(Debug)]
@@ -30,18 +34,26 @@ impl Outcome {
         let shards = self.cases.iter().filter_map(|case| self.shards(case)).max()? as usize;
         let roots = self.cases.iter().map(Case::roots).min()?;
         let why = "a topic is on one shard with all below it";
+        let advice = self.option_of_topics().map_or_else(String::new, |option| {
+            format!(": --{option} {} would do", ROOTS_PER_SHARD * shards)
+        });
         if shards > 1 && roots < shards {
             return Some(format!(
-                "{why}, so that {roots} of {shards} shards have all the work: --topics makes more"
+                "{why}, so that {roots} of {shards} shards have all the work{advice}"
             ));
         }
         (shards > 1 && roots < ROOTS_PER_SHARD * shards).then(|| {
             format!(
                 "{why}, so that chance divides {roots} topics unevenly over {shards} shards, anew \
-                 in each run: --topics {} would do",
-                ROOTS_PER_SHARD * shards
+                 in each run{advice}"
             )
         })
+    }
+
+    /// Which option of the scenario makes more topics; none if it has no such option.
+    fn option_of_topics(&self) -> Option<&'static str> {
+        let names = options(&self.cases.first()?.invocation.scenario);
+        TOPICS.into_iter().find(|option| names.iter().any(|name| name == option))
     }
 
     /// Table, then choice.
@@ -330,5 +342,11 @@ mod tests {
         let caveat = outcome.caveat().unwrap();
         assert!(caveat.contains("16 topics unevenly over 4 shards"), "{caveat}");
         assert!(caveat.ends_with("--topics 32 would do"), "{caveat}");
+        for (scenario, advice) in [("roundtrip", ": --pairs 32 would do"), ("mixed", "in each run")]
+        {
+            outcome.cases[0].invocation.scenario = scenario.to_owned();
+            let caveat = outcome.caveat().unwrap();
+            assert!(caveat.ends_with(advice), "{scenario}: {caveat}");
+        }
     }
 }

@@ -191,7 +191,7 @@ fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: 
     Report {
         name: load.plan.name,
         event: Event::Connect,
-        connections: load.plan.connections(),
+        connections: connected.open,
         size: load.plan.size,
         messages: 0,
         deliveries: latency.len(),

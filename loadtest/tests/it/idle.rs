@@ -68,6 +68,18 @@ fn an_interrupt_ends_the_hold() {
 }
 
 #[test]
+fn who_had_not_come_yet_is_not_counted() {
+    let words = "idle --connections 2000 --rate 50 --warm-up-connections 0 --hold 1h --json -";
+    let program = Program::start(words);
+    program.settle();
+    signal(program.pid(), Signal::INT);
+    let ended = program.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.errors);
+    let [open, came] = ["connections", "connects"].map(|name| value(&ended.output, "load", name));
+    assert!(open <= came && came < 2000.0, "{open} of {came}: {}", ended.output);
+}
+
+#[test]
 fn a_server_that_dies_ends_the_hold() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

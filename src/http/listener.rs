@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -142,7 +143,9 @@ fn tune(socket: &Socket, limits: &Limits) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
     let dead_after = SOCKET_DEAD_AFTER.max(limits.write_stall_max + 2 * LINGER_MAX);
-    socket.set_tcp_user_timeout(Some(dead_after))
+    // as long as the kernel can wait; more is invalid to it
+    let longest = Duration::from_millis(i32::MAX.unsigned_abs().into());
+    socket.set_tcp_user_timeout(Some(dead_after.min(longest)))
 }
 
 /// Whether accepting failed for want of descriptors or memory: trying again at once would spin.
@@ -154,8 +157,6 @@ fn is_exhausted(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use socket2::SockRef;
 
     use super::*;
@@ -199,6 +200,13 @@ mod tests {
             let set = SockRef::from(&socket).tcp_user_timeout().unwrap();
             assert_eq!(set, Some(Duration::from_secs(dead_after)), "{write_timeout}");
         }
+    }
+
+    #[test]
+    fn a_write_timeout_of_months_is_no_reason_not_to_listen() {
+        let (_, socket) = accepted(365 * 24 * 3600);
+        let set = SockRef::from(&socket).tcp_user_timeout().unwrap();
+        assert_eq!(set, Some(Duration::from_millis(i32::MAX.unsigned_abs().into())));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a broker that runs takes over when its settings are read anew.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 
 use crate::cli::setting::Value;
@@ -37,10 +38,23 @@ pub fn reload(
     surroundings: &Surroundings<'_>,
     running: (&Config, &Log),
 ) -> Result<Reload, Exit> {
-    let new = match parse(arguments, surroundings)? {
+    let is_blank = Cell::new(true);
+    let file = |path: &str| {
+        let bytes = (surroundings.file)(path)?;
+        is_blank.set(is_blank.get() && bytes.is_empty());
+        Ok(bytes)
+    };
+    let new = match parse(arguments, &Surroundings { file: &file, ..*surroundings })? {
         Invocation::Broker { config, log } => (*config, log),
         Invocation::Print(_) => unreachable!("the command line is that of a broker"),
     };
+    // as an editor leaves it for a moment: flags and variables are as they were, so the file had it
+    let loses_list = running.0.allow_origin.is_some() && new.0.allow_origin.is_none();
+    if loses_list && is_blank.get() {
+        return Err(Exit::start(
+            "the file is gone or empty, and without its allow_origin everybody may connect",
+        ));
+    }
     let mut merged = (running.0.clone(), running.1.clone());
     let mut changes = vec![];
     for setting in settings::all() {

@@ -156,6 +156,24 @@ async fn a_broken_file_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_gone_or_empty_opens_the_broker_to_nobody() {
+    let (folder, mut broker) = start("allow_origin = 'a.example'").await;
+    let refused = "not reloaded, nothing changes: the file is gone or empty, and without its \
+                   allow_origin everybody may connect";
+    folder.write("mercury.toml", "");
+    broker.signal(Signal::HUP);
+    broker.line_with(refused).await;
+    assert_eq!(ask(&broker, post("/pub/x", "", "")).await.status, 401);
+    std::fs::remove_file(folder.path().join("mercury.toml")).unwrap();
+    broker.signal(Signal::HUP);
+    broker.line_with(refused).await;
+    assert_eq!(ask(&broker, post("/pub/x", "", "")).await.status, 401);
+    // who has no list any more says so by a file without it
+    reload(&folder, &mut broker, "").await;
+    assert_eq!(ask(&broker, post("/pub/x", "", "")).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_a_flag_says_stays_whatever_the_file_says() {
     let folder = Folder::with(&[("mercury.toml", BASE)]);
     let flags = ["broker", "--max-topic", "5"];

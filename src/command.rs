@@ -1,8 +1,9 @@
 //! The command `mercury`: parse, start, wait for a signal, reload or drain.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::process::ExitCode;
 
 use tokio::runtime::Builder;
@@ -27,6 +28,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.into_iter().collect();
     let end = match cli::parse(arguments.clone(), &surroundings) {
         Ok(Invocation::Broker { config, log }) => {
+            let surroundings = Surroundings { file: &read_again, ..surroundings };
             let again =
                 |config: &_, log: &_| cli::reload(arguments.clone(), &surroundings, (config, log));
             run(*config, log, &again)
@@ -47,6 +49,15 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {most}")));
     }
     Ok(bytes)
+}
+
+/// Reads a file of a broker that runs. Opening a pipe waits for who writes to it, and a broker that
+/// waits could not be told to stop.
+fn read_again(path: &str) -> io::Result<Vec<u8>> {
+    if fs::metadata(path)?.file_type().is_fifo() {
+        return Err(io::Error::other("it is a pipe, which is read at the start only"));
+    }
+    read(path)
 }
 
 /// Reads the settings anew for a broker that runs with these.

@@ -174,6 +174,17 @@ async fn a_file_that_is_gone_or_empty_opens_the_broker_to_nobody() {
 }
 
 #[tokio::test]
+async fn a_pipe_in_the_place_of_the_file_keeps_nobody_from_stopping_the_broker() {
+    let (folder, mut broker) = start("").await;
+    let path = folder.path().join("mercury.toml");
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    broker.signal(Signal::HUP);
+    broker.line_with("not reloaded, nothing changes: cannot read mercury.toml: it is a pipe").await;
+    assert_eq!(broker.stop().await.status, Some(0));
+}
+
+#[tokio::test]
 async fn what_a_flag_says_stays_whatever_the_file_says() {
     let folder = Folder::with(&[("mercury.toml", BASE)]);
     let flags = ["broker", "--max-topic", "5"];

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::ErrorKind::NotFound;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::process::ExitCode;
@@ -43,7 +44,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn read(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
     let most = CONFIG_BYTES_MAX as u64;
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    let file = File::open(path).map_err(|error| match fs::symlink_metadata(path) {
+        // taken for no file at all, it would leave every default, and everybody let in
+        Ok(_) if error.kind() == NotFound => io::Error::other("it is a symbolic link to nothing"),
+        _ => error,
+    })?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() > CONFIG_BYTES_MAX {
         let most = Size(CONFIG_BYTES_MAX);
         return Err(io::Error::other(format!("it is larger than {most}")));

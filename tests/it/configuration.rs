@@ -1,6 +1,7 @@
 //! The configuration file, seen from outside: behaviour section 8.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -98,6 +99,14 @@ async fn a_file_that_cannot_be_read_is_not_passed_over() {
     let ended = Process::run_in(folder.path(), &["broker"], &[]).await;
     assert_eq!(ended.lines, ["mercury: cannot read mercury.toml: is a directory"]);
     assert_eq!(ended.status, Some(1));
+    fs::remove_dir(folder.path().join("mercury.toml")).unwrap();
+    symlink("nowhere", folder.path().join("mercury.toml")).unwrap();
+    for words in [&["broker"][..], &["config", "check"]] {
+        let ended = Process::run_in(folder.path(), words, &[]).await;
+        let sentence = "mercury: cannot read mercury.toml: it is a symbolic link to nothing";
+        assert_eq!(ended.lines, [sentence]);
+        assert_eq!(ended.status, Some(1));
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::cli::IdleArgs;
 use crate::connection::Target;
 use crate::cost::{self, ThreadCost};
 use crate::interrupt::Interrupt;
+use crate::latencies;
 use crate::load::Load;
 use crate::memory::Memory;
 use crate::pings::Pings;
@@ -19,15 +20,13 @@ use crate::progress::{Part, Progress};
 use crate::report::{Event, Report, Row, Unit, float, percentiles};
 use crate::scenario::Plan;
 use crate::series::{Sampler, Series};
-use crate::timer::Timer;
+use crate::timer::{Timer, due_at};
 use crate::watch::watch;
 
 /// A server that has not given back what connections took by now keeps it.
 const SETTLE: Duration = Duration::from_secs(1);
 /// A pong that has not come by now will not.
 const PONG_WAIT_MAX: Duration = Duration::from_secs(5);
-/// The longest handshake that is told apart from longer ones: a minute.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
 /// What clocks and /proc said at one moment.
 struct Moment {
@@ -70,7 +69,7 @@ pub(crate) async fn run(
     let mut progress = Progress::new(true);
     let before = Moment::of(&load, server);
     let mut sampler = Sampler::new(server, before.at, 0);
-    let mut latency = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound");
+    let mut latency = latencies::empty();
     let open = |load: &Load| load.open() as u64;
     let part = Part::Connecting(load.plan.receivers as u64);
     let mut is_interrupted = tokio::select! {
@@ -175,15 +174,6 @@ async fn ping(load: &Rc<Load>, every: Duration) -> std::io::Error {
 
 /// Pings in a row before the pongs get their turn.
 const PINGS_AT_ONCE_MAX: u64 = 64;
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive, and exact to a nanosecond for the first hundred days"
-)]
-fn due_at(start: u64, number: u64, apart: f64) -> u64 {
-    start + (float(number) * apart) as u64
-}
 
 fn report(load: &Load, moments: &Moments, latency: Histogram<u64>, interrupted: bool) -> Report {
     let Moments { before, connected, .. } = moments;
@@ -322,11 +312,5 @@ mod tests {
         assert_eq!(held[0].shown(), ("2.00".to_owned(), "KiB"), "50 of 200 are there: {held:?}");
         let rows = hold_rows(&Pings::new(200), &moments);
         assert_eq!(rows[1], Row::count("hold", "pings seen", 3 * 7));
-    }
-
-    #[test]
-    fn pings_are_evenly_apart() {
-        let due: Vec<u64> = (0..4).map(|number| due_at(100, number, 2.5)).collect();
-        assert_eq!(due, [100, 102, 105, 107]);
     }
 }

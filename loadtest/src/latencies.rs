@@ -5,6 +5,11 @@ use hdrhistogram::Histogram;
 /// The longest that is told apart from longer ones: a minute.
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
+/// An empty histogram of times in ns, to three digits.
+pub(crate) fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound")
+}
+
 /// Latencies in ns. Messages that left together and came with one read took equally long, and
 /// finding their place is dearer than counting.
 #[derive(Debug)]
@@ -20,8 +25,7 @@ pub(crate) struct Latencies {
 impl Latencies {
     /// None yet.
     pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3);
-        Self { histogram: histogram.expect("bounds are sound"), last: 0, run: 0 }
+        Self { histogram: empty(), last: 0, run: 0 }
     }
 
     /// Notes one.
@@ -55,7 +59,7 @@ mod tests {
     #[test]
     fn runs_count_as_often_as_they_are_long() {
         let mut latencies = Latencies::new();
-        let mut plain = Histogram::<u64>::new_with_bounds(1, LATENCY_NS_MAX, 3).unwrap();
+        let mut plain = empty();
         for latency in [0, 0, 7, 7, 7, 0, 5_000, LATENCY_NS_MAX * 4, 9, 9] {
             latencies.record(latency);
             plain.saturating_record(latency);

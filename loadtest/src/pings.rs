@@ -2,8 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-/// The longest wait for a pong that is told apart from longer ones: a minute.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
+use crate::latencies;
 
 /// The pings of one load.
 #[derive(Debug, Clone)]
@@ -36,7 +35,7 @@ impl Pings {
             seen: 0,
             sent: 0,
             answered: 0,
-            latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound"),
+            latency: latencies::empty(),
             unanswered: vec![Unanswered::default(); connections],
         }
     }

@@ -10,7 +10,7 @@ use crate::dialect::{Dialect, Envelope};
 use crate::load::Load;
 use crate::payload::Head;
 use crate::scenario::{Pace, Plan};
-use crate::timer::Timer;
+use crate::timer::{Timer, due_at};
 
 /// A publisher that the server keeps from sending this much is one it does not keep up with.
 const PENDING_BYTES_MAX: usize = 64 << 20;
@@ -58,10 +58,10 @@ async fn open_loop(load: &Rc<Load>, rate: f64, frames: &mut Frames) -> Result<()
     let timer = Timer::new()?;
     load.due.notified().await;
     let (start, publishers) = (load.now(), load.plan.publishers);
-    let (mut number, mut publisher) = (0, 0);
+    let (apart, mut number, mut publisher) = (1e9 / rate, 0, 0);
     loop {
         let mut touched = 0;
-        let mut due = due_at(start, number, rate);
+        let mut due = due_at(start, number, apart);
         while due <= load.now() {
             if load.ledger.borrow().is_complete() {
                 break;
@@ -70,7 +70,7 @@ async fn open_loop(load: &Rc<Load>, rate: f64, frames: &mut Frames) -> Result<()
             publisher = (publisher + 1) % publishers;
             number += 1;
             touched += 1;
-            due = due_at(start, number, rate);
+            due = due_at(start, number, apart);
         }
         for back in 1..=touched.min(publishers) {
             let connection = load.sender((publisher + publishers - back) % publishers);
@@ -119,14 +119,4 @@ impl Frames {
             load.sender(publisher).append(*opcode, frame);
         }
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "positive, and exact to a nanosecond for the first hundred days"
-)]
-fn due_at(start: u64, number: u64, rate: f64) -> u64 {
-    start + (number as f64 * 1e9 / rate) as u64
 }

@@ -15,6 +15,7 @@ use crate::cli::{Cut, StormArgs};
 use crate::connection::{Refusal, Target};
 use crate::cost::{self, Cost};
 use crate::interrupt::Interrupt;
+use crate::latencies;
 use crate::load::Load;
 use crate::measurement::{Outcome, Snapshot, report, wait};
 use crate::progress::{Part, Progress};
@@ -30,8 +31,6 @@ const RETRY: Duration = Duration::from_secs(1);
 const RETRY_SECONDS_MAX: u64 = 3600;
 /// A connection that has not ended this long after our Close will not.
 const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
-/// The longest handshake that is told apart from longer ones: a minute.
-const LATENCY_NS_MAX: u64 = 60_000_000_000;
 
 /// What the waves have brought so far.
 struct Storm {
@@ -119,7 +118,7 @@ impl Storm {
             load,
             server,
             waves: vec![],
-            latency: Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("bounds are sound"),
+            latency: latencies::empty(),
             refusals: BTreeMap::new(),
             errors: 0,
         })

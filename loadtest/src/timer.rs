@@ -11,6 +11,18 @@ use rustix::time::{
 };
 use tokio::io::unix::AsyncFd;
 
+use crate::report::float;
+
+/// When the `number`th of things is due that are `apart` ns apart from `start` on, in ns.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and exact to a nanosecond for the first hundred days"
+)]
+pub(crate) fn due_at(start: u64, number: u64, apart: f64) -> u64 {
+    start + (float(number) * apart) as u64
+}
+
 /// Waits to the microsecond.
 pub(crate) struct Timer {
     /// Readable when the time has come.
@@ -40,5 +52,16 @@ impl Timer {
                 outcome => return outcome.map(drop),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_at_a_rate_is_evenly_apart() {
+        let due: Vec<u64> = (0..4).map(|number| due_at(100, number, 2.5)).collect();
+        assert_eq!(due, [100, 102, 105, 107]);
     }
 }

@@ -328,17 +328,12 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
-            if next == close && depth == 0 {
+            if ends(next, nests, close, &mut depth) {
                 return Ok(text);
-            }
-            if Some(next) == nests {
-                depth += 1;
-            } else if next == close {
-                depth -= 1;
             }
             text.push(next);
         }
-        Err(ConfError { place: start, reason: format!("the text that starts here has no {close}") })
+        Err(unclosed(start, close))
     }
 
     /// A text with escapes. What Perl would fill in, it would have to be asked for.
@@ -370,17 +365,12 @@ impl<'a> Reader<'a> {
                 }
                 _ => {}
             }
-            if next == close && depth == 0 {
+            if ends(next, nests, close, &mut depth) {
                 return Ok(text);
-            }
-            if Some(next) == nests {
-                depth += 1;
-            } else if next == close {
-                depth -= 1;
             }
             text.push(next);
         }
-        Err(ConfError { place: start, reason: format!("the text that starts here has no {close}") })
+        Err(unclosed(start, close))
     }
 
     /// A whole number as it would be printed.
@@ -423,4 +413,21 @@ enum Element {
 fn word_error(place: Place, word: &str) -> ConfError {
     let reason = format!("{word} is a word that only Perl understands");
     ConfError { place, reason }
+}
+
+/// Whether this sign ends the text that it stands in; brackets of its own kind may stand within.
+fn ends(next: char, nests: Option<char>, close: char, depth: &mut usize) -> bool {
+    if next == close && *depth == 0 {
+        return true;
+    }
+    if Some(next) == nests {
+        *depth += 1;
+    } else if next == close {
+        *depth -= 1;
+    }
+    false
+}
+
+fn unclosed(start: Place, close: char) -> ConfError {
+    ConfError { place: start, reason: format!("the text that starts here has no {close}") }
 }

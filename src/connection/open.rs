@@ -123,7 +123,7 @@ mod tests {
         const MESSAGE: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, b'x'];
         let limits = Limits::default();
         let bounds = Bounds::new(&limits, Arc::new(Counters::default()));
-        let home = Home::new(Table::new(bounds, &limits, None), &limits);
+        let home = Home::new(Table::new(0, bounds, &limits, None), &limits);
         let (_listener, mut client) = peer(&home, b"");
         let (mut talker, _) = peer(&home, MESSAGE);
         home.table.borrow_mut().draining = true;
@@ -142,7 +142,7 @@ mod tests {
     async fn who_closes_is_told_so_however_much_waits_for_it() {
         let limits = Limits { outbound_bytes_max: 8192, ..Limits::default() };
         let bounds = Bounds::new(&limits, Arc::new(Counters::default()));
-        let home = Home::new(Table::new(bounds, &limits, None), &limits);
+        let home = Home::new(Table::new(0, bounds, &limits, None), &limits);
         let (_first, _deaf) = peer(&home, b"");
         let (mut leaver, mut client) = peer(&home, CLOSE);
         let (sender, _) = peer(&home, b"");

@@ -119,27 +119,29 @@ impl Writer {
 
 impl Table {
     /// Logs a slow consumer that we close, unless there are too many.
-    pub(super) fn log_too_slow(&mut self, id: MemberId, reason: &Reason, behind: usize) {
-        let (writer, ground) = self.writers.of(id);
+    pub(super) fn log_too_slow(&mut self, member: MemberId, reason: &Reason, behind: usize) {
+        let id = self.id_of(member);
+        let (writer, ground) = self.writers.of(member);
         if self.lines.take(ground) {
             let peer = writer.peer;
             let seconds = writer.life.seconds_behind(ground.moment);
-            let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
+            let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
             let code = reason.code;
-            tracing::warn!(%topic, %peer, behind, %seconds, code, "closed: {}", reason.text);
+            tracing::warn!(%id, %topic, %peer, behind, %seconds, code, "closed: {}", reason.text);
         }
     }
 
     /// Logs a slow consumer that does not get everything, unless there are too many.
-    pub(super) fn log_drops(&mut self, id: MemberId, lost: Dropped) {
-        let (writer, ground) = self.writers.of(id);
+    pub(super) fn log_drops(&mut self, member: MemberId, lost: Dropped) {
+        let id = self.id_of(member);
+        let (writer, ground) = self.writers.of(member);
         if self.lines.take(ground) {
             let (peer, behind) = (writer.peer, writer.outbound.bytes());
             let seconds = writer.life.seconds_behind(ground.moment);
-            let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
+            let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
             let (policy, Dropped { messages, bytes }) = (ground.policy(writer.role), lost);
             tracing::warn!(
-                %topic, %peer, behind, %seconds, %policy, messages, bytes, "slow consumer: dropped"
+                %id, %topic, %peer, behind, %seconds, %policy, messages, bytes, "slow consumer: dropped"
             );
         }
     }

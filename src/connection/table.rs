@@ -15,7 +15,7 @@ use crate::broker::topic::Topic;
 use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::{self, Reason};
 use crate::frame::OpCode;
-use crate::handover::Descriptor;
+use crate::handover::{ConnectionId, Descriptor};
 use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -31,6 +31,10 @@ pub(crate) struct Table {
     pub(crate) broker: Broker,
     /// Who writes where.
     pub(super) writers: Writers,
+    /// The shard's number.
+    shard: usize,
+    /// Connections that have ever opened here.
+    opened: u64,
     /// No data frame is taken any more.
     pub(crate) draining: bool,
     rules: Rules,
@@ -73,7 +77,12 @@ pub(super) struct Ground {
 
 impl Table {
     /// A shard's empty table.
-    pub(crate) fn new(bounds: Bounds, limits: &Limits, connections: Option<Arc<Budget>>) -> Self {
+    pub(crate) fn new(
+        shard: usize,
+        bounds: Bounds,
+        limits: &Limits,
+        connections: Option<Arc<Budget>>,
+    ) -> Self {
         let ground = Ground {
             now: 0,
             moment: Moment::at(0),
@@ -86,6 +95,8 @@ impl Table {
         Self {
             broker: Broker::new(bounds),
             writers: Writers { list: vec![], ground },
+            shard,
+            opened: 0,
             draining: false,
             rules: Rules::new(limits),
             connections,
@@ -143,8 +154,15 @@ impl Table {
         peer: SocketAddr,
         descriptor: Descriptor,
     ) {
-        let writer = Writer::new(socket, role, peer, descriptor, self.writers.ground.moment);
+        self.opened += 1;
+        let moment = self.writers.ground.moment;
+        let writer = Writer::new(socket, self.opened, role, peer, descriptor, moment);
         self.writers.insert(id, writer);
+    }
+
+    /// What a connection that exists is called.
+    pub(super) fn id_of(&mut self, id: MemberId) -> ConnectionId {
+        ConnectionId { shard: self.shard, sequence: self.writers.of(id).0.sequence }
     }
 
     /// Takes back an admission whose socket turned out to be gone.
@@ -281,17 +299,17 @@ impl Table {
     }
 
     /// Logs a connection that we close for a breach or a limit.
-    pub(super) fn log_closing(&mut self, id: MemberId, reason: &Reason) {
-        let peer = self.writers.of(id).0.peer;
-        let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
-        tracing::debug!(%topic, %peer, code = reason.code, "closed: {}", reason.text);
+    pub(super) fn log_closing(&mut self, member: MemberId, reason: &Reason) {
+        let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
+        let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
+        tracing::debug!(%id, %topic, %peer, code = reason.code, "closed: {}", reason.text);
     }
 
     /// Logs a connection that we drop since it did not answer our ping; there is no Close.
-    fn log_mute(&mut self, id: MemberId) {
-        let peer = self.writers.of(id).0.peer;
-        let topic = self.broker.topic_of(id).unwrap_or_default().escape_debug();
-        tracing::debug!(%topic, %peer, "dropped: no answer to a ping in time");
+    fn log_mute(&mut self, member: MemberId) {
+        let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
+        let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
+        tracing::debug!(%id, %topic, %peer, "dropped: no answer to a ping in time");
     }
 
     /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`

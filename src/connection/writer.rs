@@ -49,6 +49,8 @@ pub(super) struct Writer {
     pub(super) socket: TcpStream,
     /// What the socket did not take.
     pub(super) outbound: Outbound,
+    /// Which one of those that have ever opened on its shard.
+    pub(super) sequence: u64,
     /// What the socket is on its topic.
     pub(super) role: Role,
     /// The peer, for logs.
@@ -75,6 +77,7 @@ const _: () = assert!(size_of::<Option<Writer>>() <= 216);
 impl Writer {
     pub(super) fn new(
         socket: TcpStream,
+        sequence: u64,
         role: Role,
         peer: SocketAddr,
         descriptor: Descriptor,
@@ -83,6 +86,7 @@ impl Writer {
         Self {
             socket,
             outbound: Outbound::default(),
+            sequence,
             role,
             peer,
             life: Life::new(now),
@@ -373,7 +377,7 @@ mod tests {
         let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
-        let mut writer = Writer::new(socket, Role::Peer, peer, descriptor, Moment::at(0));
+        let mut writer = Writer::new(socket, 1, Role::Peer, peer, descriptor, Moment::at(0));
         let ground = Ground {
             now: 0,
             moment: Moment::at(0),

@@ -7,6 +7,7 @@ mod addresses;
 #[cfg(feature = "benches")]
 pub(crate) mod bench;
 mod clock;
+mod connection_id;
 mod inbox;
 mod live;
 mod shutdown;
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::addresses::Place;
 pub(crate) use self::clock::{Clock, Pendulum};
+pub(crate) use self::connection_id::ConnectionId;
 pub(crate) use self::inbox::{Inbox, InboxFull, Router};
 pub(crate) use self::live::{Live, Settings};
 pub(crate) use self::shutdown::Shutdown;

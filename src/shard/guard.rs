@@ -94,7 +94,7 @@ mod tests {
     fn home() -> Rc<Home> {
         let limits = Limits::default();
         let bounds = Bounds::new(&limits, Arc::new(Counters::default()));
-        Home::new(Table::new(bounds, &limits, None), &limits)
+        Home::new(Table::new(0, bounds, &limits, None), &limits)
     }
 
     /// A connection that panics when it is polled, and tells when it is dropped.

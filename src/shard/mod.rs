@@ -68,7 +68,7 @@ pub(crate) fn run(plan: Plan, ready: impl FnOnce()) -> io::Result<Remains> {
         let Plan { number, inbox, bounds, live, connections, clock, shutdown } = plan;
         let settings = live.kept();
         let limits = &settings.limits;
-        let home = Home::new(Table::new(bounds, limits, connections), limits);
+        let home = Home::new(Table::new(number, bounds, limits, connections), limits);
         let shard = Rc::new(Shard { number, home, live, clock, shutdown });
         let flusher = flusher::run(Rc::clone(&shard.home));
         spawn_local(guard::essential(number, "flusher", flusher));

@@ -141,7 +141,8 @@ impl Table {
             let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
             let (policy, Dropped { messages, bytes }) = (ground.policy(writer.role), lost);
             tracing::warn!(
-                %id, %topic, %peer, behind, %seconds, %policy, messages, bytes, "slow consumer: dropped"
+                %id, %topic, %peer, behind, %seconds, %policy, messages, bytes,
+                "slow consumer: dropped"
             );
         }
     }

@@ -9,16 +9,11 @@ mod table;
 mod writer;
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, Shutdown};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 use self::keepalive::Life;
@@ -31,6 +26,7 @@ use crate::broker::{MemberId, Role, Ticket};
 use crate::close::{GOING_AWAY, Reason};
 use crate::frame::OpCode;
 use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES, SOCKET_DEAD_AFTER};
+use crate::socket::{Received, Socket};
 
 /// What the connections of one shard share.
 pub(crate) struct Home {
@@ -157,8 +153,7 @@ impl Line {
         let (writer, _) = table.writers.of(self.id);
         let waits = !writer.outbound.is_empty();
         if !waits && !*shut {
-            // a shutdown of a TCP socket is immediate; an error means that it is gone
-            *end_of_input |= rustix::net::shutdown(&writer.socket, Shutdown::Write).is_err();
+            *end_of_input |= writer.socket.shut().is_err();
             *shut = true;
         }
         if !*end_of_input {
@@ -205,7 +200,7 @@ impl Line {
             }
             let kept = self.reader.kept_in_front();
             let (writer, _) = table.writers.of(self.id);
-            let received = match receive(&writer.socket, &mut scratch[kept..], cx) {
+            let received = match writer.socket.poll_recv(&mut scratch[kept..], cx) {
                 Poll::Pending => return Turn::Waits,
                 Poll::Ready(received) => received,
             };
@@ -377,48 +372,11 @@ impl Drop for Connection {
     }
 }
 
-/// What one `recv` brought.
-struct Received {
-    /// Bytes, at least one.
-    count: usize,
-    /// The socket is empty now.
-    is_last: bool,
-}
-
-/// One `recv`, straight to the kernel as in `Writer::send`. A short read means that the socket is
-/// empty: tokio is told so instead of asking the kernel a second time. `None` is the end of input
-/// or an error.
-fn receive(socket: &TcpStream, buffer: &mut [u8], cx: &mut Context<'_>) -> Poll<Option<Received>> {
-    loop {
-        let mut result = Err(Errno::AGAIN);
-        let seen = socket.try_io(Interest::READABLE, || {
-            result = rustix::net::recv(socket, &mut *buffer, RecvFlags::empty());
-            match result {
-                Ok((count, _)) if count == buffer.len() => Ok(()),
-                // the end of input stays readable
-                Ok((0, _)) => Ok(()),
-                _ => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        });
-        return Poll::Ready(match result {
-            Ok((0, _)) => None,
-            Ok((count, _)) => Some(Received { count, is_last: seen.is_err() }),
-            Err(Errno::AGAIN) => {
-                if ready!(socket.poll_read_ready(cx)).is_err() {
-                    return Poll::Ready(None);
-                }
-                continue;
-            }
-            Err(_) => None,
-        });
-    }
-}
-
 /// Reads and drops; ready when no more will come.
-fn discard(socket: &TcpStream, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
+fn discard(socket: &Socket, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
     let scratch = &mut *home.scratch.borrow_mut();
     for _ in 0..READS_PER_TURN_MAX {
-        if ready!(receive(socket, scratch, cx)).is_none() {
+        if ready!(socket.poll_recv(scratch, cx)).is_none() {
             return Poll::Ready(());
         }
     }

@@ -2,14 +2,12 @@
 
 use std::rc::Rc;
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
-
 use super::reader::Reader;
 use super::{Connection, Home, Line, Phase};
 use crate::broker::Role;
 use crate::handover::{Descriptor, Handshake};
 use crate::refusal::Refusal;
+use crate::socket::{Detached, Socket};
 
 /// Joins the topic, answers the handshake, and returns the connection's task, to be spawned.
 /// Both happen in one step: whoever sees the 101 is a member, and nothing that is published from
@@ -24,32 +22,31 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
         Ok(id) => id,
         Err(refusal) => return Err(Refused { socket, descriptor, json, refusal }),
     };
-    let stream = match TcpStream::from_std(socket) {
-        Ok(stream) => stream,
+    let socket = match Socket::watch(socket) {
+        Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(%peer, %error, "cannot watch the socket of a new connection");
             table.dismiss(id);
             return Ok(None);
         }
     };
-    if role == Role::Puller {
-        let busy = SockRef::from(&stream).set_tcp_user_timeout(Some(home.puller_dead_after));
-        if let Err(error) = busy {
-            tracing::warn!(%peer, %error, "a busy puller may be taken for dead");
-        }
+    if role == Role::Puller
+        && let Err(error) = socket.set_dead_after(home.puller_dead_after)
+    {
+        tracing::warn!(%peer, %error, "a busy puller may be taken for dead");
     }
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
-    // tokio would first wait for the socket to be writable; an empty one takes 130 bytes or is gone
-    let sent = SockRef::from(&stream).send(response.as_bytes());
+    // an empty socket takes 130 bytes or is gone
+    let sent = socket.send(response.as_bytes());
     if !sent.is_ok_and(|count| count == response.len()) {
         table.dismiss(id);
         return Ok(None);
     }
     table.counters().bytes_out.add(response.len() as u64);
-    table.seat(id, stream, role, peer, descriptor);
+    table.seat(id, socket, role, peer, descriptor);
     // a drain that begins before they are looked at waits for them
     table.writers.of(id).0.life.holding = !left_over.is_empty();
     let reader = Reader::new(home.message_bytes_max.get(), left_over.to_vec());
@@ -60,7 +57,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
 /// A handshake turned down by its shard.
 pub(crate) struct Refused {
     /// To answer on.
-    pub(crate) socket: std::net::TcpStream,
+    pub(crate) socket: Detached,
     /// Whose descriptor it is, until the socket is closed.
     pub(crate) descriptor: Descriptor,
     /// How to answer.
@@ -76,6 +73,8 @@ mod tests {
     use std::pin::Pin;
     use std::sync::Arc;
     use std::task::{Context, Waker};
+
+    use socket2::SockRef;
 
     use super::*;
     use crate::broker::topic::Topic;
@@ -96,7 +95,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         SockRef::from(&socket).set_send_buffer_size(8 * 1024).unwrap();
         let handshake = Handshake {
-            socket,
+            socket: socket.into(),
             left_over: left_over.into(),
             descriptor: Descriptor::take(&Arc::new(Budget::new(1))).unwrap(),
             peer,

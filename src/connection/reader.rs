@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 
 use super::breach;
 use super::keepalive::milliseconds;
@@ -19,6 +18,7 @@ use crate::frame::{self, Breach, OpCode};
 use crate::grouped::Grouped;
 use crate::limits::{FRAMES_PER_TURN_MAX, PONGS_PENDING_MAX, POST_WAIT_MAX, SCRATCH_BYTES};
 use crate::slack;
+use crate::socket::Socket;
 
 /// Decodes what a connection's socket brings. Owns no buffer while no frame is unfinished.
 #[derive(Debug)]
@@ -391,7 +391,7 @@ impl Pongs {
 /// How a connection ends that is not read and whose peer is gone: at once at a reset. A peer that
 /// only said all may be there, and is told after as long as a POST would wait for room.
 pub(super) fn hang_up(
-    socket: &TcpStream,
+    socket: &Socket,
     since: &mut Option<u64>,
     now: u64,
     cx: &mut Context<'_>,

@@ -6,8 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tokio::net::TcpStream;
-
 use super::keepalive::{Due, Moment, Rules};
 use super::slow::Lines;
 use super::writer::{Ending, Writer};
@@ -23,6 +21,7 @@ use crate::outbound::Batch;
 use crate::refusal::Refusal;
 use crate::slack;
 use crate::slow_consumer::SlowConsumer;
+use crate::socket::Socket;
 
 /// What a shard's connections share. Borrowed for one turn at a time, never across an await.
 #[derive(Debug)]
@@ -149,7 +148,7 @@ impl Table {
     pub(super) fn seat(
         &mut self,
         id: MemberId,
-        socket: TcpStream,
+        socket: Socket,
         role: Role,
         peer: SocketAddr,
         descriptor: Descriptor,

@@ -6,11 +6,6 @@ use std::ops::Range;
 use std::slice;
 use std::task::{Context, Waker};
 
-use rustix::io::Errno;
-use rustix::net::SendFlags;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
-
 use super::keepalive::{Life, Moment};
 use super::slow::Lost;
 use super::table::Ground;
@@ -21,6 +16,7 @@ use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
 use crate::slow_consumer::Policy;
+use crate::socket::Socket;
 
 /// How a connection ends. Others only mark it and wake its task, which alone leaves the topic.
 #[derive(Debug)]
@@ -46,7 +42,7 @@ pub(super) enum Ending {
 #[derive(Debug)]
 pub(super) struct Writer {
     /// Its task reads from it.
-    pub(super) socket: TcpStream,
+    pub(super) socket: Socket,
     /// What the socket did not take.
     pub(super) outbound: Outbound,
     /// Which one of those that have ever opened on its shard.
@@ -76,7 +72,7 @@ const _: () = assert!(size_of::<Option<Writer>>() <= 216);
 
 impl Writer {
     pub(super) fn new(
-        socket: TcpStream,
+        socket: Socket,
         sequence: u64,
         role: Role,
         peer: SocketAddr,
@@ -129,7 +125,7 @@ impl Writer {
             return self.fan_out(batch, slice::from_ref(&whole), ground);
         }
         self.life.sent = ground.moment;
-        let sent = self.send(batch);
+        let sent = self.socket.send(batch);
         if let Ok(bytes) = sent
             && bytes == batch.len()
         {
@@ -149,7 +145,7 @@ impl Writer {
             return self.keep(batch, runs, 0, ground);
         }
         let sent = match runs {
-            [run] => self.send(&batch[run.clone()]),
+            [run] => self.socket.send(&batch[run.clone()]),
             runs => self.send_runs(batch, runs),
         };
         self.keep_rest(batch, runs, sent, ground);
@@ -176,39 +172,17 @@ impl Writer {
         }
     }
 
-    /// One write, straight to the kernel: libc's `send` is a cancellation point, and tokio first
-    /// asks whether the socket was writable, which together costs as much as all the rest of a
-    /// delivery.
-    #[inline]
-    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        match rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL) {
-            Ok(count) => Ok(count),
-            Err(errno) => self.not_sent(errno, bytes),
-        }
-    }
-
-    /// Only when the socket is full tokio is told, by trying once more through it.
-    #[cold]
-    fn not_sent(&self, errno: Errno, bytes: &[u8]) -> io::Result<usize> {
-        if errno != Errno::AGAIN {
-            return Err(errno.into());
-        }
-        self.socket.try_io(Interest::WRITABLE, || {
-            Ok(rustix::net::send(&self.socket, bytes, SendFlags::NOSIGNAL)?)
-        })
-    }
-
     /// The runs of a batch in one write: vectored, or copied when there are very many.
     fn send_runs(&self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
         if runs.len() > WRITE_PIECES_MAX {
             let copy: Vec<u8> = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
-            return self.send(&copy);
+            return self.socket.send(&copy);
         }
         let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
         for (slice, run) in slices.iter_mut().zip(runs) {
             *slice = IoSlice::new(&batch[run.clone()]);
         }
-        self.socket.try_write_vectored(&slices[..runs.len()])
+        self.socket.send_vectored(&slices[..runs.len()])
     }
 
     /// What the socket did not take waits; over the bound the connection is a slow consumer.
@@ -249,7 +223,7 @@ impl Writer {
         let mut written = 0;
         self.life.sent = ground.moment;
         if self.outbound.is_empty() && self.ending.is_none() {
-            match self.send(&frames) {
+            match self.socket.send(&frames) {
                 Ok(bytes) => {
                     self.wrote(bytes, ground);
                     if bytes == frames.len() {
@@ -314,7 +288,7 @@ impl Writer {
         if !self.outbound.is_empty() {
             return Some(0);
         }
-        let written = match self.send(frames) {
+        let written = match self.socket.send(frames) {
             Ok(count) => {
                 self.wrote(count, ground);
                 count
@@ -334,7 +308,7 @@ impl Writer {
     pub(super) fn write_queued(&mut self, ground: &Ground) -> io::Result<()> {
         let mut slices = [IoSlice::new(&[]); WRITE_PIECES_MAX];
         let count = self.outbound.slices(&mut slices);
-        let bytes = self.socket.try_write_vectored(&slices[..count])?;
+        let bytes = self.socket.send_vectored(&slices[..count])?;
         self.outbound.advance(bytes);
         if self.outbound.is_empty() {
             self.caught_up();
@@ -352,7 +326,7 @@ impl Writer {
     /// Makes the coming close a reset: what the kernel holds for a peer that does not read is
     /// thrown away.
     pub(super) fn reset_on_drop(&self) {
-        if let Err(error) = self.socket.set_zero_linger() {
+        if let Err(error) = self.socket.reset_on_drop() {
             tracing::debug!(peer = %self.peer, %error, "cannot reset the socket");
         }
     }
@@ -363,7 +337,7 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
 
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::limits::Budget;
@@ -377,7 +351,7 @@ mod tests {
         let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
-        let mut writer = Writer::new(socket, 1, Role::Peer, peer, descriptor, Moment::at(0));
+        let mut writer = Writer::new(socket.into(), 1, Role::Peer, peer, descriptor, Moment::at(0));
         let ground = Ground {
             now: 0,
             moment: Moment::at(0),

@@ -13,7 +13,7 @@ mod live;
 mod shutdown;
 mod turnstile;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +30,7 @@ use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern, Role};
 use crate::limits::Budget;
 use crate::refusal::Refusal;
+use crate::socket::Detached;
 
 /// What crosses to a shard.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(crate) enum Arrival {
 #[derive(Debug)]
 pub(crate) struct Handshake {
     /// The socket, known to no runtime, with nothing unwritten.
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Detached,
     /// What the client sent behind its handshake.
     pub(crate) left_over: Bytes,
     /// Whose descriptor the socket is; gives it back when dropped.

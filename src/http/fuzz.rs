@@ -21,6 +21,7 @@ use crate::handover::{Arrival, Descriptor, Inbox, Live, Router, Shutdown, Turnst
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
+use crate::socket::{Detached, Socket};
 
 /// Turns that a visit gets between two pieces of what its client sends.
 const TURNS_PER_PIECE: usize = 3;
@@ -90,8 +91,8 @@ impl House {
             socket.set_nonblocking(true).expect("a socket");
             let client = tokio::net::UnixStream::from_std(client).expect("a socket");
             // to the door it is a socket like any other
-            let socket = TcpStream::from(OwnedFd::from(socket));
-            let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
+            let socket = Detached::from(TcpStream::from(OwnedFd::from(socket)));
+            let socket = Socket::watch(socket).expect("a socket");
             let descriptor = Descriptor::take(&self.door.descriptors).expect("given back");
             let peer = (Ipv4Addr::LOCALHOST, 1).into();
             let guest = self.door.visits.enter(&self.door);

@@ -86,14 +86,14 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
                 let place = match door.turnstile.pass(peer.ip()) {
                     Ok(place) => place,
                     Err(refusal) => {
-                        rebuff(&door, socket, refusal);
+                        rebuff(&door, socket.into(), refusal);
                         continue;
                     }
                 };
                 let Some(mut descriptor) = descriptor(&door).await else { return };
                 descriptor.keep(place);
                 let guest = door.visits.enter(&door);
-                tokio::task::spawn_local(visit(guest, socket, peer, descriptor));
+                tokio::task::spawn_local(visit(guest, socket.into(), peer, descriptor));
             }
             Err(error) if is_exhausted(&error) => pause(&door).await,
             Err(error) => {

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Door;
@@ -11,19 +10,20 @@ use super::answer::Denial;
 use super::listener::until_drain;
 use super::visit::read_all;
 use crate::refusal::Refusal;
+use crate::socket::Socket;
 
 /// Read of the request that is refused: enough to know that there is one.
 const FIRST_BYTES: usize = 512;
 
 /// Closes a connection that may not come in. Says why, unless so many are being told already that
 /// it would cost too much.
-pub(super) fn rebuff(door: &Rc<Door>, socket: TcpStream, refusal: Refusal) {
+pub(super) fn rebuff(door: &Rc<Door>, socket: Socket, refusal: Refusal) {
     let denial = Denial::from(refusal);
     denial.count(&door.counters);
     let Some(descriptor) = door.turnstile.turn_away() else {
         door.counters.refusals_unsaid.add(1);
         // a reset leaves nothing behind; a socket that cannot be reset is closed all the same
-        return drop(socket.set_zero_linger());
+        return drop(socket.reset_on_drop());
     };
     let guest = door.visits.enter(door);
     let door = Rc::clone(door);
@@ -37,7 +37,7 @@ pub(super) fn rebuff(door: &Rc<Door>, socket: TcpStream, refusal: Refusal) {
 
 /// Answers the request. Waits for its first bytes: words that come before it was sent look like a
 /// fault to many clients.
-async fn tell(mut socket: TcpStream, refusal: &Refusal) {
+async fn tell(mut socket: Socket, refusal: &Refusal) {
     let mut first = vec![0; FIRST_BYTES];
     let has_asked = matches!(socket.read(&mut first).await, Ok(1..));
     if has_asked

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use hyper::server::conn::http1::{self, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 use tokio::time::timeout;
 
@@ -25,6 +24,7 @@ use crate::grouped::Grouped;
 use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
 use crate::refusal::Refusal;
+use crate::socket::Socket;
 
 /// Read and dropped at a time while lingering.
 const LINGER_BYTES: usize = 4096;
@@ -51,12 +51,7 @@ enum End {
 }
 
 /// Serves one HTTP connection.
-pub(super) async fn visit(
-    guest: Guest,
-    socket: TcpStream,
-    peer: SocketAddr,
-    descriptor: Descriptor,
-) {
+pub(super) async fn visit(guest: Guest, socket: Socket, peer: SocketAddr, descriptor: Descriptor) {
     // a local is dropped first: the socket is closed before its descriptor is given back
     let mut socket = socket;
     let door = &*guest.0;
@@ -168,13 +163,13 @@ async fn drive(
 /// Sends the socket to its home shard, which answers the handshake.
 async fn hand_over(
     door: &Door,
-    socket: TcpStream,
+    socket: Socket,
     left_over: Bytes,
     upgrade: Upgrade,
     peer: SocketAddr,
     descriptor: Descriptor,
 ) {
-    let socket = match socket.into_std() {
+    let socket = match socket.detach() {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!(%peer, %error, "cannot hand over a socket"),
     };
@@ -187,13 +182,13 @@ async fn hand_over(
     if let Err(InboxFull(Arrival::Connection(handshake))) = sent {
         let denial = inbox_full(door);
         denial.count(&door.counters);
-        let Ok(socket) = TcpStream::from_std(handshake.socket) else { return };
+        let Ok(socket) = Socket::watch(handshake.socket) else { return };
         say(door, socket, &denial.refusal, handshake.json).await;
     }
 }
 
 /// No head came in time: says so if a part of it did.
-async fn expire(door: &Door, socket: TcpStream, part: &[u8], progress: &Progress) {
+async fn expire(door: &Door, socket: Socket, part: &[u8], progress: &Progress) {
     if progress.phase() == Phase::Idle && part.is_empty() {
         return;
     }
@@ -213,7 +208,7 @@ fn long() -> Denial {
 }
 
 /// Turns down what hyper has not made a request of.
-async fn refuse(door: &Door, socket: TcpStream, denial: &Denial) {
+async fn refuse(door: &Door, socket: Socket, denial: &Denial) {
     denial.count(&door.counters);
     say(door, socket, &denial.refusal, false).await;
 }
@@ -231,7 +226,7 @@ async fn shut(door: &Door, driven: &mut Driven<'_>, progress: &Progress) -> bool
 }
 
 /// Writes a refusal past hyper and closes the connection.
-async fn say(door: &Door, mut socket: TcpStream, refusal: &Refusal, json: bool) {
+async fn say(door: &Door, mut socket: Socket, refusal: &Refusal, json: bool) {
     let words = refusal.response(json);
     let written = timeout(door.live.now().limits.write_stall_max, socket.write_all(&words)).await;
     if matches!(written, Ok(Ok(()))) && socket.shutdown().await.is_ok() {
@@ -241,13 +236,13 @@ async fn say(door: &Door, mut socket: TcpStream, refusal: &Refusal, json: bool) 
 
 /// Reads and drops for a while: a close with unread input sends a reset, which destroys what we
 /// said last.
-async fn linger(door: &Door, mut socket: TcpStream) {
+async fn linger(door: &Door, mut socket: Socket) {
     // what has not come by then is lost: the bound is the point
     timeout(door.times.linger, read_all(&mut socket)).await.unwrap_or_default();
 }
 
 /// Reads and drops until the peer sends no more.
-pub(super) async fn read_all(socket: &mut TcpStream) {
+pub(super) async fn read_all(socket: &mut Socket) {
     let mut scratch = vec![0; LINGER_BYTES];
     while matches!(socket.read(&mut scratch).await, Ok(1..)) {}
 }

@@ -15,6 +15,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::head::Head;
 use super::upgrade::Upgrade;
+use crate::socket::Socket;
 
 /// A socket that hyper reads and writes, and that notes what happened in a [`Progress`].
 pub(super) struct Wire<'a> {
@@ -73,7 +74,7 @@ pub(super) enum Phase {
 impl<'a> Wire<'a> {
     /// A wire over a fresh socket, and what is left to watch the socket with: hyper, once it has
     /// the wire, lets nobody see it.
-    pub(super) fn new(socket: &'a mut TcpStream, progress: Rc<Progress>) -> (Self, WriteHalf<'a>) {
+    pub(super) fn new(socket: &'a mut Socket, progress: Rc<Progress>) -> (Self, WriteHalf<'a>) {
         let (half, watched) = socket.split();
         (Self { half, head: Head::default(), progress }, watched)
     }

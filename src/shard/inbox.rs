@@ -1,8 +1,6 @@
 //! Takes what other threads hand over: sockets to join, messages to publish.
 
 use std::future::poll_fn;
-use std::io::Write as _;
-use std::net::TcpStream;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -19,6 +17,7 @@ use crate::grouped::Grouped;
 use crate::handover::{Arrival, Clock, Descriptor, Handshake, Inbox, Post};
 use crate::limits::{INBOX_TURN_MAX, LINGER_MAX, POST_WAIT_MAX};
 use crate::refusal::Refusal;
+use crate::socket::{Detached, Socket};
 
 /// Takes arrivals until the drain begins.
 pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox) {
@@ -72,18 +71,17 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
 
 /// Says no on a socket that is not a connection. At once, not in a task: a shard that drains may
 /// end before it runs another one.
-fn turn_away(mut socket: TcpStream, response: &[u8], clock: &Clock, descriptor: Descriptor) {
-    // an empty socket takes a short answer or is gone; there is nobody to tell then
-    let written = socket.write_all(response);
-    if written.and_then(|()| socket.shutdown(std::net::Shutdown::Write)).is_ok() {
+fn turn_away(mut socket: Detached, response: &[u8], clock: &Clock, descriptor: Descriptor) {
+    // otherwise there is nobody to tell
+    if socket.finish(response).is_ok() {
         spawn_local(linger(socket, clock.clone(), descriptor));
     }
 }
 
 /// Reads and drops for a while, so that the answer survives. The socket's descriptor is given back
 /// when it is closed.
-async fn linger(socket: TcpStream, clock: Clock, _descriptor: Descriptor) {
-    let mut stream = match tokio::net::TcpStream::from_std(socket) {
+async fn linger(socket: Detached, clock: Clock, _descriptor: Descriptor) {
+    let mut stream = match Socket::watch(socket) {
         Ok(stream) => stream,
         Err(error) => return tracing::warn!(%error, "cannot watch the socket of a refused client"),
     };

@@ -163,7 +163,7 @@ fn shard(inbox: &Inbox, sender: &Sender<Came>, ends: &Shutdown, is_stuck: bool) 
             }
             Some(Arrival::Connection(mut handshake)) => {
                 let head = format!("HTTP/1.1 101 ok\r\naccept: {}\r\n\r\n", handshake.accept);
-                handshake.socket.write_all(head.as_bytes()).unwrap();
+                handshake.socket.finish(head.as_bytes()).unwrap();
                 let topic = handshake.topic.name().to_owned();
                 Came::Connection(handshake.role, topic, handshake.echo, handshake.left_over)
             }

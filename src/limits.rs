@@ -156,6 +156,9 @@ pub const SWEEP_INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Connections that the sweep looks at before the others get their turn.
 pub const SWEEP_TURN_MAX: usize = 1024;
 
+/// What the pace of a topic forgets in: a message counts for it for about so long.
+pub const PACE_FORGETS: Duration = Duration::from_secs(3);
+
 /// A configuration file: more is another file by mistake.
 pub const CONFIG_BYTES_MAX: usize = MIB;
 

@@ -56,6 +56,7 @@ impl Bus {
         let Part::Peer(peer) = &mut members[id] else { return };
         let Peer { seat, echo, own } = &mut **peer;
         let fanout = &mut self.topics[seat.topic];
+        fanout.pace.count(turn.beat);
         if fanout.members() == 1 && !*echo {
             return;
         }
@@ -76,8 +77,10 @@ impl Bus {
     ) -> Result<(), NoRoom> {
         let Some(topic) = self.topics.find(topic.name()) else { return Ok(()) };
         self.room(topic, payload.len(), bounds)?;
-        if self.topics[topic].members() > 0 {
-            self.topics[topic].publish(kind, payload, &mut turn.pool);
+        let fanout = &mut self.topics[topic];
+        fanout.pace.count(turn.beat);
+        if fanout.members() > 0 {
+            fanout.publish(kind, payload, &mut turn.pool);
             mark(&mut self.topics, topic, turn, Job::Bus);
         }
         Ok(())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::pace::Pace;
 use super::waiting::Waiting;
 use super::{Kind, MemberId, Receivers};
 use crate::frame;
@@ -39,6 +40,10 @@ pub(super) struct Fanout {
     flight: Option<Flight>,
     /// Whether the flusher has a job for this topic.
     pub(super) queued: bool,
+    /// Publishers of this very topic, not of those below it.
+    pub(super) publishers: u32,
+    /// Messages that came, whether anybody hears them or not.
+    pub(super) pace: Pace,
     /// Publishers who found the batch too long.
     pub(super) waiting: Waiting,
 }

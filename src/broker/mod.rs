@@ -10,12 +10,14 @@ mod bounds;
 mod bus;
 mod fanout;
 mod member;
+mod pace;
 mod pubsub;
 mod pushpull;
 mod ring;
 mod role;
 mod room;
 mod slots;
+mod survey;
 pub mod topic;
 mod topic_tree;
 mod waiting;
@@ -28,11 +30,13 @@ pub use self::bounds::Bounds;
 use self::bus::Bus;
 use self::fanout::{Fanout, Pool};
 use self::member::{Members, Part};
+use self::pace::Beat;
 use self::pubsub::PubSub;
 use self::pushpull::PushPull;
 pub use self::role::{Pattern, Role};
 pub use self::room::{NoRoom, Ticket};
 use self::room::{Place, copies_bytes, has_memory};
+pub use self::survey::{Place as TopicPlace, Seen};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
 use self::waiting::Waiting;
@@ -88,6 +92,8 @@ enum Job {
 struct Turn {
     jobs: VecDeque<Job>,
     pool: Pool,
+    /// When it is, for what is counted by time.
+    beat: Beat,
 }
 
 /// All topics of one shard.
@@ -120,7 +126,7 @@ impl Broker {
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let pool = Pool::new(Arc::clone(&bounds.meter));
-        let turn = Turn { jobs: VecDeque::new(), pool };
+        let turn = Turn { jobs: VecDeque::new(), pool, beat: Beat::default() };
         Self {
             bounds,
             members: Members::default(),
@@ -383,9 +389,14 @@ impl Broker {
         (written, finished)
     }
 
+    /// So many milliseconds have passed since somebody began to count.
+    pub fn beat(&mut self, now: u64) {
+        self.turn.beat = self.turn.beat.next(now);
+    }
+
     /// Gives back memory that no turn since the last few calls has needed.
     pub fn trim(&mut self) {
-        let Turn { jobs, pool } = &mut self.turn;
+        let Turn { jobs, pool, .. } = &mut self.turn;
         if let Some(kept) = slack::kept(jobs.len(), jobs.capacity()) {
             jobs.shrink_to(kept);
         }

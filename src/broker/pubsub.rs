@@ -23,16 +23,22 @@ impl PubSub {
             match acquire(&mut self.topics, name, bounds) {
                 Ok(id) => path.push(id),
                 Err(error) => {
-                    self.quit(&path, bounds);
+                    self.release(&path, bounds);
                     return Err(error);
                 }
             }
         }
+        self.topics[path[0]].publishers += 1;
         Ok(Part::Publisher(Box::new(path)))
     }
 
     /// Takes a publisher away.
     pub(super) fn quit(&mut self, path: &Path, bounds: &Bounds) {
+        self.topics[path[0]].publishers -= 1;
+        self.release(path, bounds);
+    }
+
+    fn release(&mut self, path: &Path, bounds: &Bounds) {
         for id in path {
             release(&mut self.topics, *id, bounds);
         }
@@ -93,6 +99,7 @@ impl PubSub {
     ) {
         for id in path {
             let fanout = &mut self.topics[*id];
+            fanout.pace.count(turn.beat);
             if fanout.members() > 0 {
                 fanout.publish(kind, payload, &mut turn.pool);
                 mark(&mut self.topics, *id, turn, Job::PubSub);

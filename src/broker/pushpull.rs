@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::member::{Members, Part, Puller};
+use super::pace::Pace;
 use super::ring::Ring;
 use super::topic::Topic;
 use super::topic_tree::{TopicId, TopicTree};
@@ -29,6 +30,8 @@ pub(super) struct Lane {
     backlog: VecDeque<Kept>,
     /// Payload in the backlog.
     bytes: usize,
+    /// Jobs that came.
+    pub(super) pace: Pace,
     /// Pushers who found the backlog full.
     pub(super) waiting: Waiting,
 }
@@ -47,6 +50,15 @@ impl Lane {
 
     pub(super) fn has_puller(&self) -> bool {
         !self.ring.is_empty()
+    }
+
+    pub(super) const fn pullers(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Jobs in the backlog, and their payload.
+    pub(super) fn backlog(&self) -> (usize, usize) {
+        (self.backlog.len(), self.bytes)
     }
 
     /// Whether the backlog may take a job with this payload.
@@ -222,6 +234,7 @@ impl PushPull {
         turn: &mut Turn,
     ) {
         let lane = &mut self.topics[topic];
+        lane.pace.count(turn.beat);
         let size = frame::sent_size(payload.len());
         if !lane.has_backlog()
             && let Some(place) = lane.choose_for_new(size, self.pending, members, bounds)

@@ -29,6 +29,10 @@ impl Ring {
         self.next = (self.next + 1) % self.pullers.len();
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.pullers.len()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.pullers.is_empty()
     }

@@ -73,6 +73,16 @@ impl<T> Slots<T> {
         self.list.get_mut(number as usize)?.as_mut()
     }
 
+    /// What stands at `count` numbers from `from` on, and the number behind them, if there are any
+    /// more.
+    pub(super) fn part(&self, from: u32, count: usize) -> (impl Iterator<Item = &T>, Option<u32>) {
+        let length = self.list.len();
+        let from = (from as usize).min(length);
+        let until = from.saturating_add(count).min(length);
+        let next = (until < length).then(|| u32::try_from(until).expect("numbers are u32"));
+        (self.list[from..until].iter().flatten(), next)
+    }
+
     /// All things.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.list.iter().flatten()

@@ -82,6 +82,17 @@ impl<T: Default> TopicTree<T> {
         self.topics.iter().map(|entry| (&*entry.name, &entry.state))
     }
 
+    /// Topics at `count` places from `from` on, with how many use them; where to go on. A topic
+    /// keeps its place while it exists.
+    pub(super) fn part(
+        &self,
+        from: u32,
+        count: usize,
+    ) -> (impl Iterator<Item = (&Arc<str>, u32, &T)>, Option<u32>) {
+        let (entries, next) = self.topics.part(from, count);
+        (entries.map(|entry| (&entry.name, entry.users, &entry.state)), next)
+    }
+
     /// Whether nobody uses any topic.
     pub(super) fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.names.is_empty()

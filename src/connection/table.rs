@@ -237,6 +237,7 @@ impl Table {
         (self.writers.ground.now, self.writers.ground.moment) = (now, moment);
         self.lines.renew(now);
         if from == 0 {
+            self.broker.beat(now);
             self.broker.trim();
             if self.writers.ground.meter.is_scarce() {
                 self.shed(0);

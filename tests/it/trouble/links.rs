@@ -20,6 +20,11 @@ async fn innocents(network: &Network, process: &Process) -> Innocents {
     Innocents::of(publisher, subscriber)
 }
 
+/// They exchange messages, and nothing goes wrong.
+async fn calm(network: &Network, process: &Process) {
+    innocents(network, process).await.exchange(LEAST).await;
+}
+
 /// Over the other one.
 async fn victim(network: &Network, process: &Process, topic: &str) -> Socket {
     network.join(process.port(), Cable::Victim, &format!("/sub/{topic}")).await
@@ -43,7 +48,8 @@ async fn a_subscriber_at_1_mbit_a_second_is_closed_and_the_others_go_on() {
     let network = Network::new();
     network.slow_down();
     let mut process = start(&network, &["--max-outbound", "512KiB"]).await;
-    comes_back(&mut process, async |process| {
+    let calm = async |process: &mut Process| calm(&network, process).await;
+    comes_back(&mut process, calm, async |process| {
         let mut innocents = innocents(&network, process).await;
         let mut victim = victim(&network, process, "news").await;
         let address = victim.address();
@@ -75,7 +81,8 @@ async fn five_percent_of_loss_lose_nothing() {
     let network = Network::new();
     network.lose();
     let mut process = start(&network, &["--max-outbound", "16MiB"]).await;
-    comes_back(&mut process, async |process| {
+    let calm = async |process: &mut Process| calm(&network, process).await;
+    comes_back(&mut process, calm, async |process| {
         let mut innocents = innocents(&network, process).await;
         let mut subscriber = victim(&network, process, "news").await;
         let path = "/pub/victim";
@@ -110,7 +117,8 @@ async fn a_cut_cable_is_noticed_and_the_others_go_on() {
     let network = Network::new();
     let flags = ["--ping-interval", "1s", "--pong-timeout", "4s", "--write-timeout", "1s"];
     let mut process = start(&network, &flags).await;
-    comes_back(&mut process, async |process| {
+    let calm = async |process: &mut Process| calm(&network, process).await;
+    comes_back(&mut process, calm, async |process| {
         let mut innocents = innocents(&network, process).await;
         let alone = process.descriptors();
         let busy = victim(&network, process, "news").await;

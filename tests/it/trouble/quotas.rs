@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::cgroup::Cgroup;
-use super::footprint::{PLACES_FLAGS, comes_back, has_all_places};
+use super::footprint::{PLACES_FLAGS, calm, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST};
 use super::root::{is_root, skip};
 use crate::process::Process;
@@ -72,7 +72,7 @@ async fn slow_consumers_do_not_fill_the_memory_of_a_cgroup() {
     let mut process = broker(&group, &flags).await;
     let started = process.start.last().unwrap();
     assert!(started.contains(" max_outbound=4MiB memory_max=48MiB "), "{started}");
-    comes_back(&mut process, fault).await;
+    comes_back(&mut process, calm, fault).await;
     has_all_places(async || Socket::open(process.port()).await).await;
     assert_eq!(group.kills(), 0);
     assert_eq!(process.stop().await.status, Some(0));
@@ -139,7 +139,7 @@ async fn a_fifth_of_a_cpu_loses_nothing() {
     let started = process.start.last().unwrap();
     assert!(started.contains(" shards=1 "), "{started}");
     let mut waited = 0;
-    comes_back(&mut process, async |process| {
+    comes_back(&mut process, calm, async |process| {
         let throttled = async {
             while group.throttlings() == waited {
                 chat(process.port()).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{sleep, timeout};
 
-use super::footprint::{PLACES_FLAGS, comes_back, has_all_places};
+use super::footprint::{PLACES_FLAGS, calm, comes_back, has_all_places};
 use super::innocents::{Innocents, LEAST, message, number};
 use super::proxy::{Manner, Proxy};
 use crate::process::{Process, field};
@@ -95,7 +95,7 @@ async fn stopped(port: u16) -> SocketAddr {
 #[tokio::test]
 async fn a_stopped_subscriber_is_closed_and_the_others_go_on() {
     let mut process = start(FLAGS).await;
-    comes_back(&mut process, async |process| {
+    comes_back(&mut process, calm, async |process| {
         let victim = stopped(process.port()).await;
         names_slow_consumer(process, "news", victim).await;
     })
@@ -150,7 +150,7 @@ async fn zero_window(port: u16) -> SocketAddr {
 #[tokio::test]
 async fn a_window_of_zero_is_closed_and_the_others_go_on() {
     let mut process = start(FLAGS).await;
-    comes_back(&mut process, async |process| {
+    comes_back(&mut process, calm, async |process| {
         let victim = zero_window(process.port()).await;
         names_slow_consumer(process, "news", victim).await;
     })
@@ -208,7 +208,7 @@ async fn chopped(port: u16) {
 #[tokio::test]
 async fn one_byte_per_segment_is_as_good_as_any() {
     let mut process = start(FLAGS).await;
-    comes_back(&mut process, async |process| chopped(process.port()).await).await;
+    comes_back(&mut process, calm, async |process| chopped(process.port()).await).await;
     is_empty(&process).await;
     assert_eq!(process.stop().await.lines.len(), 2);
 }
@@ -249,7 +249,7 @@ async fn a_storm_of_resets_costs_the_others_nothing() {
     // on a slow machine much is published before they go, and none of them reads
     let flags = ["--max-outbound", "64MiB", "--write-timeout", "1m"];
     let mut process = start(&flags).await;
-    comes_back(&mut process, async |process| resets(process.port()).await).await;
+    comes_back(&mut process, calm, async |process| resets(process.port()).await).await;
     is_empty(&process).await;
     // nothing is logged about clients that go
     assert_eq!(process.stop().await.lines.len(), 2);

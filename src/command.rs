@@ -77,7 +77,8 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(Exit::start)?;
     let server = Server::start(&config).map_err(Exit::start)?;
     let (urls, pins, descriptors) = (server.urls(), server.pins(), server.descriptors());
-    let announcement = Announcement { urls, config: &config, pins, descriptors };
+    let admin = server.admin();
+    let announcement = Announcement { urls, admin, config: &config, pins, descriptors };
     telemetry::announce(log.format, &announcement);
 
     runtime.block_on(async {

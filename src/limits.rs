@@ -41,6 +41,10 @@ pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long an HTTP connection may idle between requests. Longer than the 60 s of most proxies,
 /// so that it is the proxy that hangs up.
 pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(75);
+/// Connections of operators at once: a few programs ask every few seconds, and people now and then.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+/// For an operator to take more of an answer.
+pub const ADMIN_STALL_MAX: Duration = Duration::from_secs(10);
 
 /// Default of `--max-topic`: a topic's name, decoded.
 pub const TOPIC_BYTES_MAX: usize = 1024;

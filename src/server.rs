@@ -15,12 +15,14 @@ use tokio::sync::oneshot;
 
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
-use crate::config::{Config, Listen};
+use crate::config::{AdminError, Config, Listen};
 use crate::handover::{Clock, Inbox, Live, Pendulum, Router, Shutdown, Turnstile};
 use crate::heap::Heap;
+use crate::http::admin::{self, Desk};
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{
-    Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError, TURNED_AWAY_MAX,
+    ADMIN_CONNECTIONS_MAX, Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError,
+    TURNED_AWAY_MAX,
 };
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
@@ -30,6 +32,8 @@ use crate::shard::{self, Remains};
 #[derive(Debug)]
 pub struct Server {
     urls: Vec<String>,
+    /// The listener for operators.
+    admin: Option<Admin>,
     pins: Plan,
     metrics: Metrics,
     descriptors: usize,
@@ -43,12 +47,25 @@ pub struct Server {
     acceptors: Vec<oneshot::Receiver<()>>,
 }
 
+/// The thread that answers operators, until all others have ended.
+#[derive(Debug)]
+struct Admin {
+    url: String,
+    /// Dropped to end it.
+    end: oneshot::Sender<()>,
+    /// Told when it has ended.
+    ended: oneshot::Receiver<()>,
+}
+
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Settings that contradict each other.
     #[error(transparent)]
     Limits(#[from] LimitsError),
+    /// Others could reach what is for operators.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// An address that is taken, forbidden or not ours.
     #[error("cannot listen on {url}: {}", sentence(.source))]
     Listen {
@@ -140,23 +157,27 @@ impl Server {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.limits.check()?;
         config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
+        config.admin.check()?;
         let (allowed, reserved) = (raise_descriptors(), reserved(config));
         if allowed <= reserved {
             return Err(StartError::Descriptors { allowed, reserved });
         }
         let descriptors = allowed - reserved;
-        let bound = config.listen.iter().map(|listen| bind(listen, config));
-        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
-        let urls = config.listen.iter().zip(&listeners).map(|(listen, listener)| {
-            let port = listener.local_addr().map_or(listen.address.port(), |bound| bound.port());
-            listen.bound(port)
-        });
+        let listeners = config.listen.iter().map(|listen| bind(listen, config));
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        let urls = config.listen.iter().zip(&listeners);
+        let urls = urls.map(|(listen, listener)| bound(listen, listener)).collect();
+        let of_admin = config.admin.listen.as_ref();
+        let of_admin =
+            of_admin.map(|listen| bind(listen, config).map(|listener| (listen, listener)));
+        let of_admin = of_admin.transpose()?;
         let pins = cores::plan(&config.pin, config.shards);
         let (router, inboxes) = Router::new(config.shards.get());
         let (clock, pendulum) = Clock::new();
         let (ready, started) = mpsc::channel();
         let mut metrics = Metrics::default();
-        let threads = config.shards.get() + config.acceptors.get();
+        let threads =
+            config.shards.get() + config.acceptors.get() + usize::from(of_admin.is_some());
         let counters: Vec<_> = (0..threads).map(|_| metrics.thread()).collect();
         let of_clock = metrics.thread();
         let heap = Heap::new(metrics.clone(), of_clock);
@@ -174,7 +195,8 @@ impl Server {
         };
         // from here on an early return drains what was started
         let mut server = Self {
-            urls: urls.collect(),
+            urls,
+            admin: None,
             pins,
             metrics,
             descriptors,
@@ -187,6 +209,9 @@ impl Server {
         server.clock = Some(start_clock(&ground, pendulum, heap)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
+        server.admin = of_admin
+            .map(|(listen, listener)| start_admin(config, listen, listener, &mut ground))
+            .transpose()?;
         started.iter().take(threads).collect::<Result<(), _>>()?;
         Ok(server)
     }
@@ -195,6 +220,12 @@ impl Server {
     #[must_use]
     pub fn urls(&self) -> &[String] {
         &self.urls
+    }
+
+    /// Where it answers operators, likewise.
+    #[must_use]
+    pub fn admin(&self) -> Option<&str> {
+        self.admin.as_ref().map(|admin| admin.url.as_str())
     }
 
     /// Which CPU each shard runs on.
@@ -233,6 +264,10 @@ impl Server {
         for acceptor in std::mem::take(&mut self.acceptors) {
             acceptor.await.unwrap_or_default();
         }
+        if let Some(Admin { end, ended, .. }) = self.admin.take() {
+            drop(end);
+            ended.await.unwrap_or_default();
+        }
         Drained {
             cut: self.metrics.sum(|counters| &counters.drain_cut),
             cut_bytes: self.metrics.sum(|counters| &counters.drain_cut_bytes),
@@ -257,6 +292,12 @@ impl Drop for Server {
 fn bind(listen: &Listen, config: &Config) -> Result<std::net::TcpListener, StartError> {
     http::bind(listen, config.accept_backlog, &config.limits)
         .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
+}
+
+/// A listener's URL, with the port that the system chose.
+fn bound(listen: &Listen, listener: &std::net::TcpListener) -> String {
+    let port = listener.local_addr().map_or(listen.address.port(), |bound| bound.port());
+    listen.bound(port)
 }
 
 /// What the next thread counts in.
@@ -359,6 +400,35 @@ fn start_acceptors(
     Ok(ended)
 }
 
+/// Operators have a thread of their own: nobody whom they look at can keep them waiting.
+fn start_admin(
+    config: &Config,
+    listen: &Listen,
+    listener: std::net::TcpListener,
+    ground: &mut Ground,
+) -> Result<Admin, StartError> {
+    let url = bound(listen, &listener);
+    let desk = Desk {
+        counters: next(&mut ground.counters),
+        shutdown: ground.shutdown.clone(),
+        hosts: config.admin.hosts.clone(),
+        times: Times::default(),
+    };
+    let (end, told) = oneshot::channel();
+    let ended = start_thread("admin".to_owned(), ground.ready.clone(), move |ready| {
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            ready();
+            // it ends when the other side is gone, without a word
+            admin::serve(desk, listener, async { told.await.unwrap_or_default() }).await;
+            Ok(())
+        })
+    })?;
+    Ok(Admin { url, end, ended })
+}
+
 /// Starts a thread that says when it is ready, and what came of it when it ends.
 fn start_thread<T: Send + 'static>(
     name: String,
@@ -394,11 +464,14 @@ fn or_abort<T>(thread: &str, run: impl FnOnce() -> T) -> T {
 /// Descriptors that are not for clients.
 fn reserved(config: &Config) -> usize {
     let acceptors = config.acceptors.get();
-    let threads = config.shards.get() + acceptors;
+    let is_administered = config.admin.listen.is_some();
+    let threads = config.shards.get() + acceptors + usize::from(is_administered);
     let own = DESCRIPTORS_PER_THREAD * threads + acceptors * config.listen.len();
     let limits = &config.limits;
     let turns_away = limits.address_connections_max.is_some() || limits.accept_rate_max.is_some();
-    DESCRIPTORS_RESERVED.max(own) + if turns_away { TURNED_AWAY_MAX } else { 0 }
+    let more = [(turns_away, TURNED_AWAY_MAX), (is_administered, 1 + ADMIN_CONNECTIONS_MAX)];
+    let more = more.into_iter().filter(|(is_needed, _)| *is_needed);
+    DESCRIPTORS_RESERVED.max(own) + more.map(|(_, count)| count).sum::<usize>()
 }
 
 /// Raises the soft limit of descriptors to the hard one; what it is then.

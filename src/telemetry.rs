@@ -46,6 +46,8 @@ pub fn start(log: &Log) -> Level {
 pub struct Announcement<'a> {
     /// One per listener, with the port that was really bound.
     pub urls: &'a [String],
+    /// The listener for operators, likewise.
+    pub admin: Option<&'a str>,
     /// Threads and limits.
     pub config: &'a Config,
     /// Where the shards run.
@@ -61,13 +63,19 @@ pub fn announce(format: LogFormat, announcement: &Announcement<'_>) {
 
 /// The plain lines go to `lines`, the events to whoever subscribes.
 fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announcement<'_>) {
-    let Announcement { urls, config, pins, descriptors } = announcement;
+    let Announcement { urls, admin, config, pins, descriptors } = announcement;
     for url in *urls {
         match format {
             // In one write, so that who waits for the line never reads half of it. Nobody may be
             // reading at all; the broker runs all the same.
             LogFormat::Text => drop(lines.write_all(format!("listening on {url}\n").as_bytes())),
             LogFormat::Json => info!(target: START, url, "listening on {url}"),
+        }
+    }
+    if let Some(admin) = admin {
+        match format {
+            LogFormat::Text => drop(lines.write_all(format!("admin at {admin}\n").as_bytes())),
+            LogFormat::Json => info!(target: START, admin, "admin at {admin}"),
         }
     }
     if config.allow_origin.as_ref().is_some_and(Origins::is_empty) {
@@ -134,7 +142,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::config::{Mode, Pin, cores};
+    use crate::config::{Admin, Mode, Pin, cores};
 
     /// Sends every line to the test.
     struct Lines(mpsc::SyncSender<String>);
@@ -171,13 +179,19 @@ mod tests {
             shards: two,
             acceptors: NonZeroUsize::MIN,
             pin: Pin::List(vec![5, 7]),
+            admin: Admin::default(),
             limits: Limits::default(),
         };
         let urls = ["http://*:3000".to_owned(), "http://127.0.0.1:80".to_owned()];
         let pins = cores::plan(&config.pin, two);
         logged(format, filter, |lines| {
-            let announcement =
-                Announcement { urls: &urls, config: &config, pins: &pins, descriptors: 1000 };
+            let announcement = Announcement {
+                urls: &urls,
+                admin: Some("http://127.0.0.1:3001"),
+                config: &config,
+                pins: &pins,
+                descriptors: 1000,
+            };
             announce_to(lines, format, &announcement);
         })
     }
@@ -188,11 +202,12 @@ mod tests {
             let lines = announced(LogFormat::Text, filter);
             assert_eq!(lines[0], "listening on http://*:3000\n");
             assert_eq!(lines[1], "listening on http://127.0.0.1:80\n");
+            assert_eq!(lines[2], "admin at http://127.0.0.1:3001\n");
             let expected = "INFO mercury::start: started shards=2 pins=\"5,7\" acceptors=1 \
                             connections=1000 max_message=256KiB max_body=16MiB max_outbound=4MiB \
                             memory_max=none worst_case=5.7GiB\n";
-            assert!(lines[2].ends_with(expected), "{}", lines[2]);
-            assert_eq!(lines.len(), 3);
+            assert!(lines[3].ends_with(expected), "{}", lines[3]);
+            assert_eq!(lines.len(), 4);
         }
     }
 
@@ -202,10 +217,11 @@ mod tests {
             let lines = announced(LogFormat::Json, filter);
             assert!(lines[0].contains(r#""url":"http://*:3000""#), "{}", lines[0]);
             assert!(lines[1].contains(r#""url":"http://127.0.0.1:80""#), "{}", lines[1]);
-            assert!(lines[2].contains(r#""shards":2"#), "{}", lines[2]);
-            assert!(lines[2].contains(r#""pins":"5,7""#), "{}", lines[2]);
+            assert!(lines[2].contains(r#""admin":"http://127.0.0.1:3001""#), "{}", lines[2]);
+            assert!(lines[3].contains(r#""shards":2"#), "{}", lines[3]);
+            assert!(lines[3].contains(r#""pins":"5,7""#), "{}", lines[3]);
             assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with("}\n")));
-            assert_eq!(lines.len(), 3);
+            assert_eq!(lines.len(), 4);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use crate::config::{Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, cores, memory};
+use crate::config::{
+    Admin, AdminError, Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, cores, memory,
+};
 use crate::limits::{Limits, LimitsError, SHARDS_PER_ACCEPTOR};
 
 /// Where the original listens.
@@ -21,6 +23,27 @@ pub(super) struct Draft {
     pub(super) memory_bytes_max: Option<usize>,
 }
 
+/// Two settings that cannot both hold.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Contradiction {
+    /// One of the limits is too small for another.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// The listener for operators would be everybody's.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+}
+
+impl Contradiction {
+    /// The flag that is to say where.
+    pub(super) const fn flag(&self) -> &'static str {
+        match self {
+            Self::Limits(error) => error.flag,
+            Self::Admin(_) => "--admin",
+        }
+    }
+}
+
 impl Draft {
     /// Everything at its default.
     pub(super) fn new() -> Self {
@@ -34,6 +57,7 @@ impl Draft {
             shards: cores::usable(),
             acceptors: NonZeroUsize::MIN,
             pin: Pin::Auto,
+            admin: Admin::default(),
             limits: Limits::default(),
         };
         let log = Log { format: LogFormat::Text, filter: LogFilter::default() };
@@ -41,9 +65,10 @@ impl Draft {
     }
 
     /// Fills the gaps, and checks what was set one against the other.
-    pub(super) fn settle(self) -> Result<(Config, Log), LimitsError> {
+    pub(super) fn settle(self) -> Result<(Config, Log), Contradiction> {
         let Self { mut config, log, acceptors, memory_bytes_max } = self;
         config.limits.check()?;
+        config.admin.check()?;
         let enough = NonZeroUsize::new(config.shards.get() / SHARDS_PER_ACCEPTOR);
         config.acceptors = acceptors.or(enough).unwrap_or(NonZeroUsize::MIN);
         let threads = config.shards.get() + config.acceptors.get();

@@ -4,7 +4,7 @@ use std::io;
 
 use clap::ArgMatches;
 
-use crate::cli::draft::Draft;
+use crate::cli::draft::{Contradiction, Draft};
 use crate::cli::environment::{self, Environment};
 use crate::cli::setting::{Found, Set, Setting};
 use crate::cli::settings::{self, LARGEST};
@@ -12,7 +12,6 @@ use crate::cli::written::{Source, Written};
 use crate::cli::{Exit, Surroundings};
 use crate::config::file::{self, Entered, Entry};
 use crate::config::{Config, Log};
-use crate::limits::LimitsError;
 
 /// The file that is read where nobody names one.
 pub(super) const FILE_DEFAULT: &str = "mercury.toml";
@@ -176,9 +175,9 @@ impl<'a> Sources<'a> {
         Err(source.wrong(reason))
     }
 
-    /// Two settings that cannot both hold: it is for the one that is too small to say where.
-    fn contradiction(&self, error: &LimitsError) -> Exit {
-        let name = error.flag.trim_start_matches('-');
+    /// Two settings that cannot both hold: it is for the one that must give way to say where.
+    fn contradiction(&self, error: &Contradiction) -> Exit {
+        let name = error.flag().trim_start_matches('-');
         let found = settings::all().find(|setting| setting.name == name);
         match found.map(|setting| self.source(setting)) {
             Some(Source::File { path, line, .. }) => {

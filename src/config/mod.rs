@@ -2,6 +2,7 @@
 //!
 //! The errors of this folder read on from the value that they are about: `'x' is not a size`.
 
+mod admin;
 pub mod conf;
 pub mod cores;
 pub mod file;
@@ -17,6 +18,7 @@ use std::num::NonZeroUsize;
 
 use crate::limits::Limits;
 
+pub use admin::{Admin, AdminError, HostError};
 pub use listen::{Listen, ListenError};
 pub use log::{Log, LogFilter, LogFilterError, LogFormat};
 pub use origin::{OriginError, Origins, Pattern};
@@ -42,6 +44,8 @@ pub struct Config {
     pub acceptors: NonZeroUsize,
     /// Which CPU each shard runs on.
     pub pin: Pin,
+    /// Where those who run it look at it.
+    pub admin: Admin,
     /// Every bound that can be set.
     pub limits: Limits,
 }

@@ -8,8 +8,6 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::route;
-use crate::broker::Role;
 use crate::broker::topic::TopicError;
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::metrics::Counters;
@@ -38,9 +36,8 @@ impl Denial {
         Refusal::new(status, code, message).into()
     }
 
-    /// A method that a role's route does not take.
-    pub(super) fn method(method: &hyper::Method, role: Role) -> Self {
-        let (path, allow) = (route::path(role), route::methods(role));
+    /// A method that a route does not take.
+    pub(super) fn method(method: &hyper::Method, path: &str, allow: &'static str) -> Self {
         let message = format!("method is {method}, and {path} takes {allow}");
         Self { allow: Some(allow), ..Self::new(405, "method-not-allowed", message) }
     }

@@ -3,6 +3,7 @@
 //! One acceptor thread runs one [`Door`]. It checks everything that can be checked without a
 //! topic's members; what is found in order crosses to the topic's home shard.
 
+pub(crate) mod admin;
 mod alarm;
 mod answer;
 mod cors;

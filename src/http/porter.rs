@@ -128,7 +128,10 @@ fn sort(
         Method::OPTIONS if role.sends() && cors::is_preflight(request) => {
             return Ok(Errand::Preflight);
         }
-        _ => return Err(Denial::method(request.method(), role)),
+        _ => {
+            let (path, methods) = (route::path(role), route::methods(role));
+            return Err(Denial::method(request.method(), path, methods));
+        }
     };
     let asked = posts || upgrade::is_asked(request.headers());
     if asked {

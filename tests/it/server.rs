@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mercury::config::{Config, Listen, Mode, Pin};
+use mercury::config::{Admin, Config, Listen, Mode, Pin};
 use mercury::limits::Limits;
 use mercury::metrics::{Counter, Counters, Metrics};
 use mercury::server::{Drained, Server};
@@ -46,12 +46,19 @@ impl TestServer {
             shards: NonZeroUsize::new(2).unwrap(),
             acceptors: NonZeroUsize::MIN,
             pin: Pin::None,
+            admin: Admin::default(),
             limits: Limits { drain_max: Duration::from_secs(2), ..Limits::default() },
         };
         change(&mut config);
         let server = Server::start(&config).unwrap();
         let port = server.urls()[0].rsplit(':').next().unwrap().parse().unwrap();
         Self { server: Some(server), port }
+    }
+
+    /// The port of its listener for operators.
+    pub(crate) fn admin_port(&self) -> u16 {
+        let url = self.server.as_ref().unwrap().admin().expect("a listener for operators");
+        url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// The address of a path, for a WebSocket.

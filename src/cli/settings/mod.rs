@@ -1,5 +1,6 @@
 //! The table of all settings: flags, variables, the file and the help are made of it.
 
+mod admin;
 mod limits;
 mod logs;
 mod original;
@@ -17,12 +18,13 @@ use crate::config::Size;
 pub(super) const LARGEST: [&str; 2] = ["max-message", "max-body"];
 
 /// The settings by the headings of the help, in its order.
-pub(super) const GROUPS: [(&str, &[Setting]); 5] = [
+pub(super) const GROUPS: [(&str, &[Setting]); 6] = [
     ("The original's options", original::SETTINGS),
     ("Shards", shards::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Timeouts", timeouts::SETTINGS),
     ("Logs", logs::SETTINGS),
+    ("Administration", admin::SETTINGS),
 ];
 
 /// All of them.

@@ -36,6 +36,9 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("drain-timeout", "0"),
     ("log-format", "json"),
     ("log-level", "warn,hyper=off"),
+    ("admin", "http://127.0.0.1:3001"),
+    ("admin-public", "1"),
+    ("admin-host", "mercury.example"),
 ];
 
 #[test]
@@ -114,7 +117,7 @@ fn the_example_is_the_defaults_with_its_comment_marks_and_without() {
     };
     let bare: String = example.lines().map(uncomment).collect();
     assert_eq!(configured("", &bare).unwrap(), default, "{bare}");
-    let has_value = |setting: &&Setting| setting.name != "allow-origin";
+    let has_value = |setting: &&Setting| !["allow-origin", "admin"].contains(&setting.name);
     assert_eq!(keys, settings::all().filter(has_value).map(Setting::key).collect::<Vec<_>>());
     assert!(example.contains("\n# allow_origin is not set\n"), "{example}");
     assert!(example.lines().all(|line| line.is_empty() || line.starts_with('#')), "{example}");

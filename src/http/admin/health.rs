@@ -1,0 +1,29 @@
+//! Whether the broker lives, and whether it should get new clients.
+
+use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+
+use super::super::answer::{Answer, Denial};
+use super::Desk;
+use crate::refusal::Refusal;
+
+/// Whoever hears this knows that the process is there.
+pub(super) fn live(json: bool) -> Answer {
+    well("live", json)
+}
+
+/// Whether new clients are welcome, and if not, why.
+pub(super) fn ready(desk: &Desk, json: bool) -> Result<Answer, Denial> {
+    if desk.shutdown.has_begun() {
+        return Err(Refusal::draining().into());
+    }
+    Ok(well("ready", json))
+}
+
+fn well(state: &str, json: bool) -> Answer {
+    let body = if json { format!("{{\"status\":\"{state}\"}}\n") } else { format!("{state}\n") };
+    let mut answer = Response::new(body.into());
+    let content_type = HeaderValue::from_static(Refusal::content_type(json));
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}

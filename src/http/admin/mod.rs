@@ -1,0 +1,117 @@
+//! The listener for those who run the broker: how it is, and what it counts.
+//!
+//! It has a thread of its own, which no shard and no acceptor waits for, and goes on answering
+//! while the broker drains.
+
+mod clerk;
+mod health;
+mod host;
+mod route;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use self::clerk::Clerk;
+use super::Times;
+use super::alarm::Alarm;
+use super::visit::read_all;
+use super::wire::{Phase, Progress, Wire};
+use crate::handover::Shutdown;
+use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+use crate::metrics::Counters;
+use crate::socket::Socket;
+
+/// What the connections of operators share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// This thread's.
+    pub(crate) counters: Arc<Counters>,
+    /// Tells that the broker drains.
+    pub(crate) shutdown: Shutdown,
+    /// `--admin-host`.
+    pub(crate) hosts: Vec<String>,
+    /// How long to wait for what.
+    pub(crate) times: Times,
+}
+
+/// Serves operators until the end of the broker. Must run on a `LocalRuntime`.
+pub(crate) async fn serve(desk: Desk, listener: TcpListener, end: impl Future<Output = ()>) {
+    tokio::select! {
+        () = end => {}
+        () = accept(Rc::new(desk), listener) => {}
+    }
+}
+
+/// Accepts for ever. When all places are taken, the others wait in the kernel's row.
+async fn accept(desk: Rc<Desk>, listener: TcpListener) {
+    let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                tokio::task::spawn_local(visit(Rc::clone(&desk), socket.into(), place));
+            }
+            Err(error) => {
+                // whatever it is, trying again at once might spin
+                tracing::debug!(%error, "cannot accept an operator");
+                sleep(desk.times.accept_pause).await;
+            }
+        }
+    }
+}
+
+/// Serves one HTTP connection.
+async fn visit(desk: Rc<Desk>, mut socket: Socket, _place: OwnedSemaphorePermit) {
+    let progress = Rc::new(Progress::default());
+    let clerk = Clerk { desk: Rc::clone(&desk), progress: Rc::clone(&progress) };
+    let wire = Wire::new(&mut socket, Rc::clone(&progress)).0;
+    let driven = http1::Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEAD_FIELDS_MAX)
+        .serve_connection(TokioIo::new(wire), clerk);
+    if !is_in_time(&desk.times, &progress, driven).await {
+        return;
+    }
+    // a close with unread input sends a reset, which destroys what we said last
+    if socket.shutdown().await.is_ok() {
+        timeout(desk.times.linger, read_all(&mut socket)).await.unwrap_or_default();
+    }
+}
+
+/// Runs HTTP until it ends; false when a deadline passed before.
+async fn is_in_time<F: Future>(times: &Times, progress: &Progress, driven: F) -> bool {
+    let mut driven = pin!(driven);
+    let mut phase = progress.phase();
+    let mut alarm = Alarm::new(times.head_wait);
+    poll_fn(|cx| {
+        if driven.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        if progress.is_long() {
+            return Poll::Ready(false);
+        }
+        let now = progress.phase();
+        if now != phase {
+            phase = now;
+            alarm.set(match phase {
+                Phase::First | Phase::Head => Some(times.head_wait),
+                Phase::Idle => Some(times.keep_alive),
+                Phase::Serving => None,
+                Phase::Writing(_) => Some(ADMIN_STALL_MAX),
+            });
+        }
+        alarm.poll(cx).map(|()| false)
+    })
+    .await
+}

@@ -163,6 +163,21 @@ pub const SWEEP_TURN_MAX: usize = 1024;
 /// What the pace of a topic forgets in: a message counts for it for about so long.
 pub const PACE_FORGETS: Duration = Duration::from_secs(3);
 
+/// What a TLS record carries (RFC 8446 5.1).
+pub const TLS_RECORD_PLAIN_BYTES_MAX: usize = 16 * KIB;
+/// What is kept of a record, or of a message of the handshake, until it is whole: as long as a
+/// record of TLS 1.2 may be, or a chain of certificates.
+pub const TLS_PART_BYTES_MAX: usize = 24 * KIB;
+/// What is encrypted ahead of a socket: it can be neither dropped nor taken back.
+pub const TLS_AHEAD_BYTES_MAX: usize = 64 * KIB;
+/// Tickets that a client gets to come back with: one is enough for one connection at a time.
+pub const TLS_TICKETS: usize = 1;
+/// Records that are sent under one key of TLS 1.2, which has no way to change it; AES-GCM bears
+/// 2^24. After so many the connection is told to come again.
+pub const TLS12_RECORDS_MAX: u64 = (1 << 24) - (1 << 16);
+/// A file of certificates or a key: more is another file by mistake.
+pub const CERTIFICATE_FILE_BYTES_MAX: usize = MIB;
+
 /// A configuration file: more is another file by mistake.
 pub const CONFIG_BYTES_MAX: usize = MIB;
 
@@ -215,6 +230,9 @@ const _: () = assert!(MEMORY_RESERVE_PARTS > 1 && MEMORY_SCARCE_PARTS > 1);
 const _: () = assert!(BATCH_POOLED_BYTES_MAX <= BATCH_BYTES_MAX);
 const _: () = assert!(TOPIC_BYTES_MAX < HEAD_BYTES_MAX / 4, "a topic may be percent-encoded");
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () =
+    assert!(TLS_PART_BYTES_MAX >= TLS_RECORD_PLAIN_BYTES_MAX + 2048 + 5, "RFC 5246 6.2.3");
+const _: () = assert!(TLS_PART_BYTES_MAX < SCRATCH_BYTES / 2, "room to read behind a kept frame");
 const _: () = assert!(PONG_WAIT_MAX.as_secs() < PULL_PONG_WAIT_MAX.as_secs());
 
 /// The bounds that an operator can set, checked against each other by [`Limits::check`].

@@ -18,6 +18,7 @@ const RANKS: [&[&str]; 9] = [
         "close",
         "refusal",
         "config",
+        "tls",
         "socket",
         "frame",
         "faults",

@@ -1,0 +1,12 @@
+//! TLS by rustls: what a listener shows of itself, and one connection's records. Nothing here does
+//! IO, but for reading the files of certificates.
+
+mod pair;
+mod session;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use self::pair::{Files, FilesError, Why, server_config};
+pub use self::session::{Broken, Session, WIRE_BYTES};
+pub use self::watch::Watch;

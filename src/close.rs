@@ -2,27 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::code::CloseCode;
+
 /// A close code and its sentence, as they go into our Close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// RFC 6455 7.4.1.
-    pub code: u16,
+    /// For programs; the number of RFC 6455 7.4.1 comes with it.
+    pub code: CloseCode,
     /// At most 123 bytes of UTF-8.
     pub text: Cow<'static, str>,
 }
-
-/// The server goes away, or the connection was idle for too long.
-pub const GOING_AWAY: u16 = 1001;
-/// The peer broke RFC 6455.
-pub const PROTOCOL_ERROR: u16 = 1002;
-/// Text that is not UTF-8.
-pub const INVALID_PAYLOAD: u16 = 1007;
-/// A bound that is not about size.
-pub const POLICY: u16 = 1008;
-/// A message over the limit.
-pub const TOO_BIG: u16 = 1009;
-/// A slow consumer: try again when you can keep up.
-pub const TRY_AGAIN: u16 = 1013;
 
 /// Bytes of text that fit into a Close frame behind its code (RFC 6455 5.5).
 const TEXT_BYTES_MAX: usize = 123;
@@ -33,14 +22,14 @@ impl Reason {
     /// # Panics
     /// When the text is too long, which a constant shows at compile time.
     #[must_use]
-    pub const fn new(code: u16, text: &'static str) -> Self {
+    pub const fn new(code: CloseCode, text: &'static str) -> Self {
         assert!(text.len() <= TEXT_BYTES_MAX);
         Self { code, text: Cow::Borrowed(text) }
     }
 
     /// A reason whose text names a value; cut at a character when it is too long.
     #[must_use]
-    pub fn with(code: u16, mut text: String) -> Self {
+    pub fn with(code: CloseCode, mut text: String) -> Self {
         if text.len() > TEXT_BYTES_MAX {
             text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         }
@@ -50,7 +39,7 @@ impl Reason {
     /// The payload of the Close frame.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
-        [&self.code.to_be_bytes(), self.text.as_bytes()].concat()
+        [&self.code.number().to_be_bytes(), self.text.as_bytes()].concat()
     }
 }
 
@@ -78,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_at_a_character() {
-        let reason = Reason::with(POLICY, "é".repeat(100));
+        let reason = Reason::with(CloseCode::PongsUnread, "é".repeat(100));
         assert_eq!(reason.text.len(), 122);
         assert_eq!(reason.payload().len(), 124);
     }

@@ -3,39 +3,54 @@
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 
+use crate::code::RefusalCode;
 use crate::grouped::Grouped;
 use crate::limits::RETRY_AFTER_SECONDS;
+use crate::metrics::Counters;
 use crate::rate::Rate;
 
 /// Why a request gets a 4xx or 5xx. Rendered by the door, or by a shard that refuses a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// RFC 9110 15.
-    pub status: u16,
-    /// Stable from the first day, for programs.
-    pub code: &'static str,
+    /// For programs; the status comes with it.
+    pub code: RefusalCode,
     /// What was wrong and with which value, for people.
     pub message: Cow<'static, str>,
 }
 
 impl Refusal {
     /// A refusal with a fixed or formatted sentence.
-    pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into() }
+    pub fn new(code: RefusalCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// RFC 9110 15.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.code.number()
+    }
+
+    /// Counts it, on the thread that answers with it: all of them together, and those at whose
+    /// limit an operator may turn.
+    pub fn count(&self, counters: &Counters) {
+        counters.refusals.add(1);
+        if let Some(tally) = &self.code.entry().counter {
+            (tally.of)(counters).add(1);
+        }
     }
 
     /// The broker is going down.
     #[must_use]
     pub const fn draining() -> Self {
         let message = Cow::Borrowed("the broker is shutting down");
-        Self { status: 503, code: "draining", message }
+        Self { code: RefusalCode::Draining, message }
     }
 
     /// `--clients` is used up.
     #[must_use]
     pub fn connections_full(max: usize) -> Self {
         let message = format!("all {} connections that --clients allows are open", Grouped(max));
-        Self::new(503, "connections-full", message)
+        Self::new(RefusalCode::ConnectionsFull, message)
     }
 
     /// `--connections-per-ip` is used up by one client; `block` names its addresses.
@@ -44,34 +59,34 @@ impl Refusal {
         let max = Grouped(max);
         let message =
             format!("{block} has as many open connections as --connections-per-ip allows, {max}");
-        Self::new(429, "address-full", message)
+        Self::new(RefusalCode::AddressFull, message)
     }
 
     /// Connections come faster than `--accept-rate`.
     #[must_use]
     pub fn accept_rate(max: Rate) -> Self {
         let message = format!("new connections come faster than --accept-rate allows, {max}");
-        Self::new(503, "accept-rate", message)
+        Self::new(RefusalCode::AcceptRate, message)
     }
 
     /// `--max-topics` is used up.
     #[must_use]
     pub const fn topics_full() -> Self {
         let message = Cow::Borrowed("there are as many topics as --max-topics allows");
-        Self { status: 503, code: "topics-full", message }
+        Self { code: RefusalCode::TopicsFull, message }
     }
 
     /// `--memory-max` is nearly used up.
     #[must_use]
     pub const fn memory_full() -> Self {
         let message = Cow::Borrowed("as much waits to be sent as --memory-max allows");
-        Self { status: 503, code: "memory-full", message }
+        Self { code: RefusalCode::MemoryFull, message }
     }
 
     /// Whether the same request may succeed a little later.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(self.status, 429 | 503)
+        matches!(self.status(), 429 | 503)
     }
 
     /// The body, one line: text, or JSON for who asked for it.
@@ -90,7 +105,7 @@ impl Refusal {
                 other => escaped.push(other),
             }
         }
-        format!("{{\"code\":\"{}\",\"message\":\"{escaped}\"}}\n", self.code)
+        format!("{{\"code\":\"{}\",\"message\":\"{escaped}\"}}\n", self.code.name())
     }
 
     /// The media type of [`Refusal::body`].
@@ -102,7 +117,7 @@ impl Refusal {
     /// The whole response, for a socket that hyper no longer drives (RFC 9112 4); it closes.
     #[must_use]
     pub fn response(&self, json: bool) -> Vec<u8> {
-        let reason = match self.status {
+        let reason = match self.status() {
             400 => "Bad Request",
             408 => "Request Timeout",
             414 => "URI Too Long",
@@ -115,7 +130,7 @@ impl Refusal {
         let mut head = format!(
             "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\
              connection: close\r\n",
-            self.status,
+            self.status(),
             Self::content_type(json),
             body.len(),
         );
@@ -132,8 +147,8 @@ mod tests {
 
     #[test]
     fn json_escapes_what_a_topic_may_hold() {
-        let refusal = Refusal::new(400, "x", "a \"b\" \\ \u{1}\n");
-        let expected = "{\"code\":\"x\",\"message\":\"a \\\"b\\\" \\\\ \\u0001\\u000a\"}\n";
+        let refusal = Refusal::new(RefusalCode::Host, "a \"b\" \\ \u{1}\n");
+        let expected = "{\"code\":\"host\",\"message\":\"a \\\"b\\\" \\\\ \\u0001\\u000a\"}\n";
         assert_eq!(refusal.body(true), expected);
     }
 }

@@ -23,7 +23,8 @@ pub(crate) use self::table::Table;
 use self::table::Writers;
 use self::writer::Ending;
 use crate::broker::{MemberId, Role, Ticket};
-use crate::close::{GOING_AWAY, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::frame::OpCode;
 use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES, SOCKET_DEAD_AFTER};
 use crate::socket::{Received, Socket};
@@ -296,7 +297,9 @@ impl Line {
         }
         match &ending {
             Ending::TooSlow { reason, behind } => table.log_too_slow(self.id, reason, *behind),
-            Ending::Close(reason) if reason.code != GOING_AWAY => {
+            Ending::Close(reason)
+                if !matches!(reason.code, CloseCode::GoingAway | CloseCode::Inactive) =>
+            {
                 table.log_closing(self.id, reason);
             }
             _ => {}

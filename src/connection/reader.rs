@@ -11,7 +11,8 @@ use super::shed::CUT_SHORT;
 use super::table::Table;
 use super::writer::Ending;
 use crate::broker::{MemberId, NoRoom};
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::faults;
 use crate::frame::decoder::{Decoder, Event, Progress};
 use crate::frame::{self, Breach, OpCode};
@@ -346,7 +347,7 @@ impl Halt {
             "message of {bytes} bytes takes {missing}, with a copy for each level: more than \
              --memory-max"
         );
-        breach(Reason::with(close::TOO_BIG, text))
+        breach(Reason::with(CloseCode::MessageNeverFits, text))
     }
 
     /// The peer did what it must not.
@@ -405,7 +406,7 @@ pub(super) fn hang_up(
             (waits >= milliseconds(POST_WAIT_MAX)).then(|| {
                 let seconds = POST_WAIT_MAX.as_secs();
                 let text = format!("the topic had no room for {seconds} seconds after your last");
-                Ending::Close(Reason::with(close::TRY_AGAIN, text))
+                Ending::Close(Reason::with(CloseCode::NoRoom, text))
             })
         }
         Poll::Ready(Ok(_)) | Poll::Pending => None,

@@ -4,18 +4,19 @@ use super::keepalive::Life;
 use super::table::{Ground, Table, Writers, member};
 use super::writer::{Ending, Writer};
 use crate::broker::{MemberId, NoRoom, Role};
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::limits::{SCRATCH_BYTES, SHED_BYTES_MIN};
 use crate::slow_consumer::Policy;
 
 /// What a connection is told that cannot go on with its message.
 pub(super) const CUT_SHORT: Reason = Reason::new(
-    close::TRY_AGAIN,
+    CloseCode::MemoryCutShort,
     "message cut short: the broker is short of memory (--memory-max)",
 );
 /// What a connection is told whose message cannot even wait.
 const NOT_TAKEN: Reason = Reason::new(
-    close::TRY_AGAIN,
+    CloseCode::MemoryNotTaken,
     "message not taken: the broker is short of memory (--memory-max)",
 );
 
@@ -105,7 +106,7 @@ impl Writer {
         if ground.policy(self.role) == Policy::Close {
             ground.counters.memory_sheds.add(1);
             let text = "slow consumer: the broker is short of memory (--memory-max)";
-            return self.too_slow(Reason::new(close::TRY_AGAIN, text), 0, ground);
+            return self.too_slow(Reason::new(CloseCode::MemoryShed, text), 0, ground);
         }
         let dropped = self.outbound.drop_messages();
         // the message that is partly written stays, and may be all that is left

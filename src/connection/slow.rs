@@ -6,7 +6,8 @@ use super::keepalive::milliseconds;
 use super::table::{Ground, Table};
 use super::writer::{Ending, Writer};
 use crate::broker::{MemberId, Role};
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::grouped::Grouped;
 use crate::limits::{LOG_DROPS_INTERVAL, LOG_LINES_PER_SECOND_MAX};
 use crate::metrics::{Counter, Counters};
@@ -54,7 +55,7 @@ impl Writer {
                 let bytes = Grouped(max);
                 let text =
                     format!("slow consumer: more than {bytes} bytes behind (--max-outbound)");
-                let reason = Reason::with(close::TRY_AGAIN, text);
+                let reason = Reason::with(CloseCode::SlowConsumer, text);
                 return self.too_slow(reason, run.len(), ground);
             }
             Policy::DropOldest => self.outbound.push_dropping_oldest(batch, run, max),
@@ -126,7 +127,7 @@ impl Table {
             let peer = writer.peer;
             let seconds = writer.life.seconds_behind(ground.moment);
             let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-            let code = reason.code;
+            let code = reason.code.number();
             tracing::warn!(%id, %topic, %peer, behind, %seconds, code, "closed: {}", reason.text);
         }
     }

@@ -11,7 +11,8 @@ use super::slow::Lines;
 use super::writer::{Ending, Writer};
 use crate::broker::topic::Topic;
 use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::frame::OpCode;
 use crate::handover::{ConnectionId, Descriptor};
 use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
@@ -124,13 +125,11 @@ impl Table {
     ) -> Result<MemberId, Refusal> {
         // a puller makes room
         if role != Role::Puller && self.is_short_of_memory() {
-            self.counters().memory_full.add(1);
             return Err(Refusal::memory_full());
         }
         if let Some(budget) = &self.connections
             && !budget.take(1)
         {
-            self.counters().connections_full.add(1);
             return Err(Refusal::connections_full(budget.max()));
         }
         if let Ok(id) = self.broker.join(role, topic, echo) {
@@ -140,7 +139,6 @@ impl Table {
         if let Some(budget) = &self.connections {
             budget.give(1);
         }
-        self.counters().topics_full.add(1);
         Err(Refusal::topics_full())
     }
 
@@ -280,17 +278,17 @@ impl Table {
                 counters.write_stalls.add(1);
                 let max = self.rules.write_timeout();
                 let text = format!("slow consumer: took nothing for {max:?} (--write-timeout)");
-                writer.give_up(Reason::with(close::TRY_AGAIN, text), 0, ground);
+                writer.give_up(Reason::with(CloseCode::WriteStalled, text), 0, ground);
             }
             Due::Unfinished => {
                 counters.message_unfinished.add(1);
                 let seconds = MESSAGE_UNFINISHED_MAX.as_secs();
                 let text = format!("message did not end within {seconds} seconds");
-                writer.end(Ending::Close(Reason::with(close::POLICY, text)));
+                writer.end(Ending::Close(Reason::with(CloseCode::MessageUnfinished, text)));
             }
             Due::Inactive => {
                 counters.inactive.add(1);
-                let reason = Reason::new(close::GOING_AWAY, "inactive for too long");
+                let reason = Reason::new(CloseCode::Inactive, "inactive for too long");
                 writer.end(Ending::Close(reason.clone()));
                 self.log_closing(id, &reason);
             }
@@ -302,7 +300,7 @@ impl Table {
     pub(super) fn log_closing(&mut self, member: MemberId, reason: &Reason) {
         let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
         let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-        tracing::debug!(%id, %topic, %peer, code = reason.code, "closed: {}", reason.text);
+        tracing::debug!(%id, %topic, %peer, code = reason.code.number(), "closed: {}", reason.text);
     }
 
     /// Logs a connection that we drop since it did not answer our ping; there is no Close.
@@ -334,7 +332,7 @@ impl Table {
                 && writer.outbound.is_empty()
                 && !has_backlog
             {
-                writer.end(Ending::Close(Reason::new(close::GOING_AWAY, "going away")));
+                writer.end(Ending::Close(Reason::new(CloseCode::GoingAway, "going away")));
                 parted += 1;
             }
         }

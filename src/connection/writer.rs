@@ -10,7 +10,8 @@ use super::keepalive::{Life, Moment};
 use super::slow::Lost;
 use super::table::Ground;
 use crate::broker::{Role, Taken};
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::frame::{self, OpCode};
 use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
@@ -273,7 +274,7 @@ impl Writer {
             if self.outbound.mark_pong() > PONGS_PENDING_MAX {
                 ground.counters.pongs_pending.add(1);
                 let text = format!("more than {PONGS_PENDING_MAX} unread pongs");
-                return Err(Reason::with(close::POLICY, text));
+                return Err(Reason::with(CloseCode::PongsUnread, text));
             }
         }
         if !self.outbound.is_empty() {

@@ -7,7 +7,8 @@ use std::ops::Range;
 use fastwebsockets::{Frame, Payload};
 pub use fastwebsockets::{OpCode, unmask};
 
-use crate::close::{self, Reason};
+use crate::close::Reason;
+use crate::code::CloseCode;
 use crate::grouped::Grouped;
 
 /// Head of a frame that we send: two bytes and the extended length, never a mask.
@@ -90,12 +91,18 @@ pub enum Breach {
 impl Breach {
     /// The close code that answers it.
     #[must_use]
-    pub const fn code(&self) -> u16 {
+    pub const fn code(&self) -> CloseCode {
         match self {
-            Self::NotUtf8(_) => close::INVALID_PAYLOAD,
-            Self::MessageTooLong { .. } => close::TOO_BIG,
-            Self::EmptyFragments(_) => close::POLICY,
-            _ => close::PROTOCOL_ERROR,
+            Self::ReservedBits(_) => CloseCode::ReservedBits,
+            Self::ReservedOpCode(_) => CloseCode::ReservedOpCode,
+            Self::Unmasked => CloseCode::FrameNotMasked,
+            Self::ControlTooLong | Self::ControlFragmented => CloseCode::ControlFrame,
+            Self::LengthNotShortest(_) | Self::LengthTopBit => CloseCode::FrameLength,
+            Self::NothingToContinue | Self::MessageInsideMessage => CloseCode::FragmentOrder,
+            Self::CloseBody | Self::CloseCode(_) => CloseCode::CloseFrame,
+            Self::NotUtf8(_) => CloseCode::NotUtf8,
+            Self::MessageTooLong { .. } => CloseCode::MessageTooLong,
+            Self::EmptyFragments(_) => CloseCode::EmptyFragments,
         }
     }
 

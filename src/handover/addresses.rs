@@ -122,7 +122,7 @@ mod tests {
         let (fry, leela) = (take("192.0.2.1").unwrap(), take("192.0.2.1").unwrap());
         let refusal = take("::ffff:192.0.2.1").unwrap_err();
         let message = "192.0.2.1 has as many open connections as --connections-per-ip allows, 2";
-        assert_eq!((refusal.status, &*refusal.message), (429, message));
+        assert_eq!((refusal.status(), &*refusal.message), (429, message));
         let zoidberg = take("192.0.2.2").unwrap();
         drop(fry);
         let amy = take("192.0.2.1").unwrap();

@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn code(passed: Result<Option<Place>, Refusal>) -> &'static str {
-        passed.unwrap_err().code
+        passed.unwrap_err().code.name()
     }
 
     #[test]

@@ -9,8 +9,8 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::broker::topic::TopicError;
+use crate::code::RefusalCode;
 use crate::limits::RETRY_AFTER_SECONDS;
-use crate::metrics::Counters;
 use crate::refusal::Refusal;
 
 /// An answer as hyper takes it.
@@ -28,43 +28,25 @@ pub(super) struct Denial {
 impl Denial {
     /// A refusal with a fixed or formatted sentence. What a client wrote may hold line breaks;
     /// the sentence stays one line.
-    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: RefusalCode, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.contains(char::is_control) {
             message = message.escape_debug().to_string();
         }
-        Refusal::new(status, code, message).into()
+        Refusal::new(code, message).into()
     }
 
     /// A method that a route does not take.
     pub(super) fn method(method: &hyper::Method, path: &str, allow: &'static str) -> Self {
         let message = format!("method is {method}, and {path} takes {allow}");
-        Self { allow: Some(allow), ..Self::new(405, "method-not-allowed", message) }
-    }
-
-    /// Counts it: all of them together, and those at whose limit an operator may turn.
-    pub(super) fn count(&self, counters: &Counters) {
-        counters.refusals.add(1);
-        let limit = match self.refusal.code {
-            "origin-not-allowed" => &counters.origin_refused,
-            "topic-too-long" | "topic-too-deep" => &counters.topic_too_long,
-            "body-too-long" => &counters.body_too_long,
-            "bodies-full" => &counters.bodies_full,
-            "body-stalled" => &counters.body_stalls,
-            "memory-full" => &counters.memory_full,
-            "address-full" => &counters.address_full,
-            "accept-rate" => &counters.accept_rate,
-            "inbox-full" => &counters.inbox_full,
-            _ => return,
-        };
-        limit.add(1);
+        Self { allow: Some(allow), ..Self::new(RefusalCode::MethodNotAllowed, message) }
     }
 
     /// The response, as JSON for who asked for it.
     pub(super) fn answer(&self, json: bool) -> Answer {
         let refusal = &self.refusal;
         let mut answer = Response::new(Full::new(Bytes::from(refusal.body(json))));
-        *answer.status_mut() = StatusCode::from_u16(refusal.status).expect("statuses are ours");
+        *answer.status_mut() = StatusCode::from_u16(refusal.status()).expect("statuses are ours");
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(Refusal::content_type(json)));
         if refusal.is_temporary() {
@@ -73,7 +55,7 @@ impl Denial {
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        if refusal.status == 426 {
+        if refusal.status() == 426 {
             // RFC 9110 15.5.22, RFC 6455 4.2.2
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -91,14 +73,14 @@ impl From<Refusal> for Denial {
 
 impl From<TopicError> for Denial {
     fn from(error: TopicError) -> Self {
-        let (status, code) = match error {
-            TopicError::Empty => (404, "topic-empty"),
-            TopicError::TooLong { .. } => (414, "topic-too-long"),
-            TopicError::TooDeep { .. } => (400, "topic-too-deep"),
-            TopicError::NotUtf8 { .. } => (400, "topic-not-utf8"),
-            TopicError::Reserved { .. } => (403, "topic-reserved"),
+        let code = match error {
+            TopicError::Empty => RefusalCode::TopicEmpty,
+            TopicError::TooLong { .. } => RefusalCode::TopicTooLong,
+            TopicError::TooDeep { .. } => RefusalCode::TopicTooDeep,
+            TopicError::NotUtf8 { .. } => RefusalCode::TopicNotUtf8,
+            TopicError::Reserved { .. } => RefusalCode::TopicReserved,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

@@ -7,6 +7,7 @@ use hyper::{Method, Request, Version};
 
 use super::answer::Denial;
 use super::upgrade::{is_asked, shown};
+use crate::code::RefusalCode;
 
 /// Checks what stands in the head of every request, whatever it asks for.
 pub(super) fn check<B>(request: &Request<B>, has_length: bool) -> Result<(), Denial> {
@@ -14,9 +15,9 @@ pub(super) fn check<B>(request: &Request<B>, has_length: bool) -> Result<(), Den
     check_coding(headers, has_length)?;
     let is_old = request.version() < Version::HTTP_11;
     if *request.method() == Method::GET && is_asked(headers) {
-        check_host(headers, "handshake-host", is_old)
+        check_host(headers, RefusalCode::HandshakeHost, is_old)
     } else {
-        check_host(headers, "host", is_old)
+        check_host(headers, RefusalCode::Host, is_old)
     }
 }
 
@@ -33,34 +34,34 @@ fn check_coding(headers: &HeaderMap, has_length: bool) -> Result<(), Denial> {
         if !coding.is_empty() && !is_chunked(coding) {
             let value = shown(headers, TRANSFER_ENCODING);
             let message = format!("Transfer-Encoding is {value}, and we know only chunked");
-            return Err(Denial::new(501, "transfer-coding", message));
+            return Err(Denial::new(RefusalCode::TransferCoding, message));
         }
     }
     if count > 1 {
         let value = shown(headers, TRANSFER_ENCODING);
         let message = format!("Transfer-Encoding is {value}, not chunked once");
-        return Err(Denial::new(400, "body-framing", message));
+        return Err(Denial::new(RefusalCode::BodyFraming, message));
     }
     if count > 0 && has_length {
         let message = "body has both a Content-Length and a Transfer-Encoding";
-        return Err(Denial::new(400, "body-framing", message));
+        return Err(Denial::new(RefusalCode::BodyFraming, message));
     }
     Ok(())
 }
 
 /// A request names its host exactly once, an old one at most once (RFC 9112 3.2).
-fn check_host(headers: &HeaderMap, code: &'static str, is_old: bool) -> Result<(), Denial> {
+fn check_host(headers: &HeaderMap, code: RefusalCode, is_old: bool) -> Result<(), Denial> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.count()) {
         (None, _) if is_old => Ok(()),
         (Some(host), 0) if is_host(host.as_bytes()) => Ok(()),
         (Some(_), 0) => {
             let message = format!("Host is {}, not a host and a port", shown(headers, HOST));
-            Err(Denial::new(400, code, message))
+            Err(Denial::new(code, message))
         }
         (first, more) => {
             let hosts = usize::from(first.is_some()) + more;
-            Err(Denial::new(400, code, format!("request has {hosts} Host fields, not 1")))
+            Err(Denial::new(code, format!("request has {hosts} Host fields, not 1")))
         }
     }
 }

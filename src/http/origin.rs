@@ -4,6 +4,7 @@ use hyper::header::{HeaderMap, HeaderValue, ORIGIN};
 
 use super::answer::Denial;
 use super::upgrade::shown;
+use crate::code::RefusalCode;
 use crate::config::Origins;
 
 /// What a request's `Origin` is to the operator's list.
@@ -39,6 +40,6 @@ impl Standing {
             1 => format!("Origin check failed: {} may not connect", shown(headers, ORIGIN)),
             many => format!("Origin check failed: {many} at once, {}", shown(headers, ORIGIN)),
         };
-        Err(Denial::new(401, "origin-not-allowed", message))
+        Err(Denial::new(RefusalCode::OriginNotAllowed, message))
     }
 }

@@ -20,6 +20,7 @@ use super::upgrade::{self, Upgrade};
 use super::wire::Progress;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
+use crate::code::RefusalCode;
 use crate::refusal::Refusal;
 
 /// Serves the requests of one HTTP connection.
@@ -93,9 +94,9 @@ async fn attend(
     let mut answer = match result {
         Ok(()) => answer::accepted(),
         Err(denial) => {
-            denial.count(&door.counters);
+            denial.refusal.count(&door.counters);
             let mut answer = denial.answer(json);
-            if is_last || denial.refusal.status == 400 {
+            if is_last || denial.refusal.status() == 400 {
                 answer::close_after(&mut answer);
             }
             answer
@@ -163,5 +164,5 @@ fn no_such_route(target: &Uri) -> Denial {
         "{shown} is no route: there are /bus/*topic, /pub/*topic, /sub/*topic, /push/*topic \
          and /pull/*topic"
     );
-    Denial::new(404, "no-such-route", message)
+    Denial::new(RefusalCode::NoSuchRoute, message)
 }

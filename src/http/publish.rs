@@ -16,6 +16,7 @@ use super::answer::Denial;
 use super::wire::Progress;
 use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern};
+use crate::code::RefusalCode;
 use crate::faults;
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Post, Shutdown};
@@ -50,7 +51,7 @@ impl Share {
         }
         if !self.budget.take(bytes) {
             let message = "the bodies of all requests together are as large as they may be";
-            return Err(Denial::new(503, "bodies-full", message));
+            return Err(Denial::new(RefusalCode::BodiesFull, message));
         }
         self.meter.hold(bytes);
         self.bytes += bytes;
@@ -103,7 +104,7 @@ impl Pace {
             "body is too slow: at {} bytes after {wait:?}, {missing} less than it should be",
             Grouped(bytes)
         );
-        Denial::new(408, "body-stalled", message)
+        Denial::new(RefusalCode::BodyStalled, message)
     }
 }
 
@@ -142,7 +143,7 @@ pub(super) fn inbox_full(door: &Door) -> Denial {
     if door.shutdown.has_begun() {
         return Refusal::draining().into();
     }
-    Denial::new(503, "inbox-full", "the topic's shard has more waiting than it may")
+    Denial::new(RefusalCode::InboxFull, "the topic's shard has more waiting than it may")
 }
 
 /// Gathers a body. Nothing is reserved for what was only announced, and small frames are copied,
@@ -170,7 +171,7 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
             let message = format!("body ended at {} bytes: {error}", gathered.len());
-            Denial::new(400, "body-broken", message)
+            Denial::new(RefusalCode::BodyBroken, message)
         })?;
         // trailers carry nothing for us
         let Ok(piece) = frame.into_data() else { continue };
@@ -191,7 +192,7 @@ async fn collect(door: &Door, mut body: Incoming, share: &mut Share) -> Result<B
 
 /// A body over `--max-body`.
 fn too_long(message: String) -> Denial {
-    Denial::new(413, "body-too-long", message)
+    Denial::new(RefusalCode::BodyTooLong, message)
 }
 
 /// Binary when the client says so or it can't be text.
@@ -238,7 +239,7 @@ mod tests {
         let late = pace.late(1_000_001).refusal;
         let message =
             "body is too slow: at 1,000,001 bytes after 10s, 10,239 less than it should be";
-        assert_eq!((late.status, &*late.message), (408, message));
+        assert_eq!((late.code, &*late.message), (RefusalCode::BodyStalled, message));
     }
 
     #[tokio::test]
@@ -248,7 +249,7 @@ mod tests {
         let mut share = Share { budget: Arc::clone(&budget), meter, bytes: 0 };
         assert!(share.grow(6, &shutdown).await.is_ok());
         let refused = share.grow(5, &shutdown).await.unwrap_err();
-        assert_eq!(refused.refusal.code, "bodies-full");
+        assert_eq!(refused.refusal.code, RefusalCode::BodiesFull);
         assert!(share.grow(4, &shutdown).await.is_ok());
         drop(share);
         assert_eq!(budget.used(), 0);

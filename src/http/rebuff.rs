@@ -19,7 +19,7 @@ const FIRST_BYTES: usize = 512;
 /// it would cost too much.
 pub(super) fn rebuff(door: &Rc<Door>, socket: Socket, refusal: Refusal) {
     let denial = Denial::from(refusal);
-    denial.count(&door.counters);
+    denial.refusal.count(&door.counters);
     let Some(descriptor) = door.turnstile.turn_away() else {
         door.counters.refusals_unsaid.add(1);
         // a reset leaves nothing behind; a socket that cannot be reset is closed all the same

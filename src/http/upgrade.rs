@@ -10,6 +10,7 @@ use super::answer::Denial;
 use super::route;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
+use crate::code::RefusalCode;
 
 /// The version that we speak.
 const VERSION: &str = "13";
@@ -43,25 +44,25 @@ pub(super) fn check<B>(request: &mut Request<B>) -> Result<String, Denial> {
     let headers = request.headers();
     if request.version() != Version::HTTP_11 {
         let message = format!("a WebSocket handshake needs HTTP/1.1, not {:?}", request.version());
-        return Err(Denial::new(400, "handshake-http-version", message));
+        return Err(Denial::new(RefusalCode::HandshakeHttpVersion, message));
     }
     if !has_token(headers, CONNECTION, "upgrade") {
         let message = format!("Connection is {}, without upgrade", shown(headers, CONNECTION));
-        return Err(Denial::new(400, "handshake-connection", message));
+        return Err(Denial::new(RefusalCode::HandshakeConnection, message));
     }
     if only(headers, SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
         let value = shown(headers, SEC_WEBSOCKET_VERSION);
         let message = format!("Sec-WebSocket-Version is {value}, not {VERSION}");
-        return Err(Denial::new(426, "handshake-version", message));
+        return Err(Denial::new(RefusalCode::HandshakeVersion, message));
     }
     if !only(headers, SEC_WEBSOCKET_KEY).is_some_and(is_key) {
         let value = shown(headers, SEC_WEBSOCKET_KEY);
         let message = format!("Sec-WebSocket-Key is {value}, not 16 bytes in base64");
-        return Err(Denial::new(400, "handshake-key", message));
+        return Err(Denial::new(RefusalCode::HandshakeKey, message));
     }
     check_body(headers)?;
     let (response, _) = fastwebsockets::upgrade::upgrade(request)
-        .map_err(|error| Denial::new(400, "handshake", error.to_string()))?;
+        .map_err(|error| Denial::new(RefusalCode::Handshake, error.to_string()))?;
     let accept = response.headers().get(SEC_WEBSOCKET_ACCEPT).and_then(|it| it.to_str().ok());
     Ok(accept.expect("the library answers a good key").to_owned())
 }
@@ -75,7 +76,7 @@ pub(super) fn required(role: Role, request_path: &str, headers: &HeaderMap) -> D
         "{route}/*topic is a WebSocket: connect to it as in new WebSocket('ws://{host}{}')",
         request_path.replace('\'', "%27")
     );
-    Denial::new(426, "upgrade-required", message)
+    Denial::new(RefusalCode::UpgradeRequired, message)
 }
 
 /// A handshake has no body (RFC 9110 7.8 lets nothing stand between it and the frames).
@@ -89,7 +90,7 @@ fn check_body(headers: &HeaderMap) -> Result<(), Denial> {
     };
     let title = if field == TRANSFER_ENCODING { "Transfer-Encoding" } else { "Content-Length" };
     let message = format!("{title} is {}, and a handshake has no body", shown(headers, field));
-    Err(Denial::new(400, "handshake-body", message))
+    Err(Denial::new(RefusalCode::HandshakeBody, message))
 }
 
 /// The value of a field that stands there exactly once.
@@ -154,7 +155,7 @@ mod tests {
     fn code(change: impl FnOnce(&mut HeaderMap)) -> &'static str {
         let mut request = request(&GOOD);
         change(request.headers_mut());
-        check(&mut request).map_or_else(|denial| denial.refusal.code, |_| "fine")
+        check(&mut request).map_or_else(|denial| denial.refusal.code.name(), |_| "fine")
     }
 
     fn code_with(name: HeaderName, value: &'static str) -> &'static str {

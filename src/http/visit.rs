@@ -20,6 +20,7 @@ use super::publish::inbox_full;
 use super::upgrade::Upgrade;
 use super::wire::{Phase, Progress, Wire};
 use super::{Door, Guest};
+use crate::code::RefusalCode;
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
@@ -73,7 +74,7 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: SocketAddr, descri
         End::Over(Err(error)) if error.is_parse_version_h2() && progress.is_flushed() => {
             let message = "HTTP/2 is not spoken here, HTTP/1.1 is";
             drop(driven);
-            refuse(door, socket, &Denial::new(505, "http-version", message)).await;
+            refuse(door, socket, &Denial::new(RefusalCode::HttpVersion, message)).await;
         }
         End::Over(result) => {
             if result.is_err_and(|error| error.is_parse()) {
@@ -181,7 +182,7 @@ async fn hand_over(
     let sent = door.send(role.pattern(), &home, arrival);
     if let Err(InboxFull(Arrival::Connection(handshake))) = sent {
         let denial = inbox_full(door);
-        denial.count(&door.counters);
+        denial.refusal.count(&door.counters);
         let Ok(socket) = Socket::watch(handshake.socket) else { return };
         say(door, socket, &denial.refusal, handshake.json).await;
     }
@@ -192,11 +193,12 @@ async fn expire(door: &Door, socket: Socket, part: &[u8], progress: &Progress) {
     if progress.phase() == Phase::Idle && part.is_empty() {
         return;
     }
-    door.counters.head_timeouts.add(1);
-    if !part.is_empty() {
+    if part.is_empty() {
+        door.counters.head_timeouts.add(1);
+    } else {
         let message = format!("the rest of the head did not come in {:?}", door.times.head_wait);
-        let denial = Denial::new(408, "head-timeout", message);
-        denial.count(&door.counters);
+        let denial = Denial::new(RefusalCode::HeadTimeout, message);
+        denial.refusal.count(&door.counters);
         say(door, socket, &denial.refusal, false).await;
     }
 }
@@ -204,12 +206,12 @@ async fn expire(door: &Door, socket: Socket, part: &[u8], progress: &Progress) {
 /// A first line that is over its limit.
 fn long() -> Denial {
     let max = Grouped(REQUEST_LINE_BYTES_MAX);
-    Denial::new(414, "target-too-long", format!("the request line is more than {max} bytes"))
+    Denial::new(RefusalCode::TargetTooLong, format!("the request line is more than {max} bytes"))
 }
 
 /// Turns down what hyper has not made a request of.
 async fn refuse(door: &Door, socket: Socket, denial: &Denial) {
-    denial.count(&door.counters);
+    denial.refusal.count(&door.counters);
     say(door, socket, &denial.refusal, false).await;
 }
 

@@ -12,6 +12,7 @@ use tokio::task::{spawn_local, yield_now};
 use super::Shard;
 use super::guard::{self, Guarded};
 use crate::broker::{NoRoom, Ticket};
+use crate::code::RefusalCode;
 use crate::connection::{Home, open};
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Clock, Descriptor, Handshake, Inbox, Post};
@@ -62,7 +63,7 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
         }
         Ok(None) => {}
         Err(refused) => {
-            home.table.borrow().counters().refusals.add(1);
+            refused.refusal.count(home.table.borrow().counters());
             let response = refused.refusal.response(refused.json);
             turn_away(refused.socket, &response, clock, refused.descriptor);
         }
@@ -138,10 +139,7 @@ fn attempt(home: &Home, post: &Post) -> Result<Result<(), NoRoom>, Refusal> {
         // waiting would hold what there is too little of
         return Err(Refusal::memory_full());
     }
-    outcome.map_err(|_| {
-        table.counters().topics_full.add(1);
-        Refusal::topics_full()
-    })
+    outcome.map_err(|_| Refusal::topics_full())
 }
 
 /// No shedding makes room for a message that is for too many levels.
@@ -151,7 +149,7 @@ fn never(bytes: usize, missing: usize) -> Refusal {
         "body of {bytes} bytes takes {missing}, with a copy for each level that is heard: more \
          than --memory-max"
     );
-    Refusal::new(413, "body-too-long", message)
+    Refusal::new(RefusalCode::BodyTooLong, message)
 }
 
 /// A POST whose topic is full waits a while, like a publisher that is not read. It is given up
@@ -167,7 +165,7 @@ async fn wait_for_room(shard: Rc<Shard>, mut post: Post) {
             Err(refusal) => return answer(post, Err(refusal)),
         };
         if Instant::now() >= deadline {
-            return answer(post, Err(full(no_room, &shard.home)));
+            return answer(post, Err(full(no_room)));
         }
         tokio::select! {
             biased;
@@ -215,20 +213,17 @@ impl Drop for Place<'_> {
     }
 }
 
-fn full(no_room: NoRoom, home: &Home) -> Refusal {
-    let table = home.table.borrow();
+fn full(no_room: NoRoom) -> Refusal {
     let seconds = POST_WAIT_MAX.as_secs();
     if no_room.is_backlog() {
-        table.counters().backlog_full.add(1);
         let message = format!(
             "no puller took a job for {seconds} seconds and a backlog is full: the topic's own, \
              or that of all topics together"
         );
-        return Refusal::new(503, "backlog-full", message);
+        return Refusal::new(RefusalCode::BacklogFull, message);
     }
-    table.counters().batch_full.add(1);
     let message = format!("the topic had no room for {seconds} seconds");
-    Refusal::new(503, "topic-busy", message)
+    Refusal::new(RefusalCode::TopicBusy, message)
 }
 
 fn answer(post: Post, outcome: Result<(), Refusal>) {

@@ -78,7 +78,7 @@ fn decode(
                 }
                 Err(Stop::Breach(breach)) => {
                     assert!(breach.reason().payload().len() <= 125, "{breach}");
-                    came.push(Came::Breach(breach.code()));
+                    came.push(Came::Breach(breach.code().number()));
                     return came;
                 }
             }

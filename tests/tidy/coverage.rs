@@ -1,4 +1,4 @@
-//! Nothing idle and nothing unsaid: limits, counters, codes and flags.
+//! Nothing idle and nothing unsaid: limits, counters and flags.
 
 use crate::source::{Source, in_identifier, words};
 
@@ -32,6 +32,9 @@ pub(crate) fn limits(sources: &[Source]) -> Vec<String> {
     findings
 }
 
+/// Where counters are chosen by the code of a refusal.
+const CODES: &str = "src/code/refusals.rs";
+
 /// Every counter counts: it is added to, or chosen to be.
 pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
     let metrics = find(sources, "src/metrics.rs");
@@ -43,6 +46,10 @@ pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
         .filter(product)
         .flat_map(|source| source.product.chars().filter(|character| !character.is_whitespace()))
         .collect();
+    let is_chosen = |name: &str| {
+        let mut tables = sources.iter().filter(|source| source.path == CODES);
+        tables.any(|table| table.product.contains(&format!("counter: {name},")))
+    };
     let mut findings = vec![];
     let mut at = start + 1;
     for line in metrics.product[start + 1..start + size].split_inclusive('\n').skip(1) {
@@ -50,24 +57,11 @@ pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
         let is_counted = [format!(".{name}.add("), format!("=>&counters.{name},")]
             .iter()
             .any(|use_| squeezed.contains(use_));
-        if !name.is_empty() && !is_counted {
+        if !name.is_empty() && !is_counted && !is_chosen(name) {
             let at = metrics.product[at..].find(name).map_or(at, |offset| at + offset);
             findings.push(metrics.at(at, &format!("{name} is never added to")));
         }
         at += line.len();
-    }
-    findings
-}
-
-/// Every code that a refused client may see is explained.
-pub(crate) fn codes(sources: &[Source]) -> Vec<String> {
-    let mut findings = vec![];
-    for source in sources.iter().filter(|source| source.is_product()) {
-        for (at, code) in literals(source).into_iter().filter(|(at, _)| is_code(source, *at)) {
-            if !is_documented(sources, code) {
-                findings.push(source.at(at, &format!("{code} is not in docs/")));
-            }
-        }
     }
     findings
 }
@@ -103,19 +97,6 @@ fn literals(source: &Source) -> Vec<(usize, &str)> {
     let quotes = source.product.match_indices('"').map(|(at, _)| at).collect::<Vec<_>>();
     let inside = |pair: &[usize]| Some((pair[0], &source.text[pair[0] + 1..*pair.get(1)?]));
     quotes.chunks(2).filter_map(inside).collect()
-}
-
-/// Whether the text at `at` stands where a refusal's code does: behind a status, in a field
-/// `code`, or where the check of a host takes it.
-fn is_code(source: &Source, at: usize) -> bool {
-    let before = source.product[..at].trim_end();
-    let status = before.strip_suffix(',').and_then(|before| before.get(before.len() - 3..));
-    let behind_status = status.is_some_and(|status| {
-        status.parse::<u16>().is_ok_and(|status| (400..600).contains(&status))
-    });
-    let statement = before.rsplit([';', '{', '}']).next().unwrap_or(before);
-    let is_passed_on = before.ends_with(',') && statement.contains("check_host(");
-    behind_status || before.ends_with("code:") || is_passed_on
 }
 
 /// Whether the word is in a file of `docs/`, whole: `--max-backlog` is not `--max-backlogs`.
@@ -163,19 +144,23 @@ mod tests {
     }
 
     #[test]
-    fn a_code_or_flag_without_words_is_found() {
-        let code = "Refusal::new(\n    503,\n    \"inbox-full\", \"a, b\");\n\
-            X { code: \"drain\" };\ncheck_host(request.headers(), \"host\")?;";
+    fn a_counter_of_a_refusal_counts_and_that_of_a_close_must_be_added_to() {
+        let metrics = ("src/metrics.rs", "\ncounters! {\n    first,\n}\n");
+        let entry = "counter: first,";
+        assert_eq!(counters(&sources(&[metrics, (CODES, entry)])), [""; 0]);
+        let found = counters(&sources(&[metrics, ("src/code/closes.rs", entry)]));
+        assert_eq!(found, ["src/metrics.rs:3: first is never added to"]);
+    }
+
+    #[test]
+    fn a_flag_without_words_is_found() {
         let flag = "Setting::one(\n    \"max-backlog\",\n    \"SIZE\");";
-        let files = [("src/http/x.rs", code), ("src/cli/settings/limits.rs", flag)];
+        let files = [("src/cli/settings/limits.rs", flag)];
         let silent = sources(&files);
-        assert_eq!(codes(&silent).len(), 3);
         assert_eq!(flags(&silent), ["src/cli/settings/limits.rs:2: --max-backlog is not in docs/"]);
-        let similar = ("docs/x.md", "`--max-backlogs`, inbox-fuller, drains");
-        let similar = sources(&[files[0], files[1], similar]);
-        assert_eq!((codes(&similar).len(), flags(&similar).len()), (3, 1));
-        let said = ("docs/x.md", "`--max-backlog`: inbox-full, drain, host");
-        let said = sources(&[files[0], files[1], said]);
-        assert_eq!((codes(&said).len(), flags(&said).len()), (0, 0));
+        let similar = sources(&[files[0], ("docs/x.md", "`--max-backlogs`")]);
+        assert_eq!(flags(&similar).len(), 1);
+        let said = sources(&[files[0], ("docs/x.md", "`--max-backlog`: words")]);
+        assert_eq!(flags(&said).len(), 0);
     }
 }

@@ -15,6 +15,7 @@ const RANKS: [&[&str]; 9] = [
         "metrics",
         "memory",
         "heap",
+        "code",
         "close",
         "refusal",
         "config",

@@ -71,11 +71,6 @@ fn every_counter_counts() {
 }
 
 #[test]
-fn every_code_is_documented() {
-    expect_none("codes of refusals", &coverage::codes(&sources()));
-}
-
-#[test]
 fn every_flag_is_documented() {
     expect_none("flags", &coverage::flags(&sources()));
 }

@@ -14,6 +14,7 @@ use super::super::framing;
 use super::super::wire::Progress;
 use super::route::{ROUTES, Route};
 use super::{Desk, health, host};
+use crate::code::RefusalCode;
 
 /// Serves the requests of one HTTP connection.
 pub(super) struct Clerk {
@@ -38,7 +39,7 @@ impl Service<Request<Incoming>> for Clerk {
             let served = match sort(&desk, &request, has_length) {
                 Ok(route) => serve(&desk, route, json),
                 Err(denial) => {
-                    denial.count(&desk.counters);
+                    denial.refusal.count(&desk.counters);
                     Err(denial)
                 }
             };
@@ -76,5 +77,5 @@ fn serve(desk: &Desk, route: Route, json: bool) -> Result<Answer, Denial> {
 /// A path that leads nowhere; the sentence names those that do.
 fn no_such_route(path: &str) -> Denial {
     let shown: String = path.chars().take(64).collect();
-    Denial::new(404, "no-such-route", format!("{shown} is no route: there are {ROUTES}"))
+    Denial::new(RefusalCode::NoSuchRoute, format!("{shown} is no route: there are {ROUTES}"))
 }

@@ -8,6 +8,7 @@ use hyper::header::HOST;
 use hyper::http::uri::Authority;
 
 use super::super::answer::Denial;
+use crate::code::RefusalCode;
 
 /// A name that nobody else can have point here: an address, `localhost`, or one that was listed.
 pub(super) fn check<B>(request: &Request<B>, listed: &[String]) -> Result<(), Denial> {
@@ -25,7 +26,7 @@ pub(super) fn check<B>(request: &Request<B>, listed: &[String]) -> Result<(), De
         "Host is {host}, not localhost, an IP address or one of --admin-host: other sites could \
          have their names point here"
     );
-    Err(Denial::new(403, "host-not-allowed", message))
+    Err(Denial::new(RefusalCode::HostNotAllowed, message))
 }
 
 /// The host without its port.
@@ -93,6 +94,6 @@ mod tests {
         assert_eq!(check(&request("/metrics"), &[]), Ok(()));
         assert_eq!(check(&request("http://127.0.0.1/metrics"), &[]), Ok(()));
         let denial = check(&request("http://evil.example/metrics"), &[]).unwrap_err();
-        assert_eq!((denial.refusal.status, denial.refusal.code), (403, "host-not-allowed"));
+        assert_eq!(denial.refusal.code, RefusalCode::HostNotAllowed);
     }
 }

@@ -18,6 +18,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use super::{Door, Times, Visits, bind, serve};
 use crate::broker::{Kind, Role};
+use crate::code::RefusalCode;
 use crate::config::{Listen, Mode};
 use crate::handover::{Arrival, Inbox, Live, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
@@ -156,7 +157,7 @@ fn shard(inbox: &Inbox, sender: &Sender<Came>, ends: &Shutdown, is_stuck: bool) 
         let came = match if is_stuck { None } else { inbox.next() } {
             Some(Arrival::Message(post)) => {
                 let topic = post.topic.name().to_owned();
-                let full = Refusal::new(503, "backlog-full", "no room");
+                let full = Refusal::new(RefusalCode::BacklogFull, "no room");
                 let answer = if topic == "full" { Err(full) } else { Ok(()) };
                 drop(post.answer.send(answer));
                 Came::Post(topic, post.kind, post.body)

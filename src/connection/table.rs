@@ -159,7 +159,7 @@ impl Table {
 
     /// What a connection that exists is called.
     pub(super) fn id_of(&mut self, id: MemberId) -> ConnectionId {
-        ConnectionId { shard: self.shard, sequence: self.writers.of(id).0.sequence }
+        ConnectionId { shard: self.shard, sequence: self.writers.of(id).0.sequence() }
     }
 
     /// Takes back an admission whose socket turned out to be gone.

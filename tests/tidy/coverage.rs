@@ -37,7 +37,7 @@ const CODES: &str = "src/code/refusals.rs";
 
 /// Every counter counts: it is added to, or chosen to be.
 pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
-    let metrics = find(sources, "src/metrics.rs");
+    let metrics = find(sources, "src/metrics/mod.rs");
     let start = metrics.product.find("\ncounters! {").expect("the list of counters");
     let size = metrics.product[start..].find("\n}").expect("the end of the list");
     let product = |source: &&Source| source.is_product() && source.path != metrics.path;
@@ -135,21 +135,21 @@ mod tests {
 
     #[test]
     fn a_counter_that_never_counts_is_found() {
-        let metrics = ("src/metrics.rs", "\ncounters! {\n    /// A.\n    first,\n    other,\n}\n");
+        let metrics = ("src/metrics/mod.rs", "\ncounters! {\n    /// A.\n    first,\n    other,\n}\n");
         let both = "c.first\n    .add(1); match x { _ => &counters.other, }";
         assert_eq!(counters(&sources(&[metrics, ("src/x.rs", both)])), [""; 0]);
         let read = "c.first.add(1); sum(|counters| &counters.other);";
         let found = counters(&sources(&[metrics, ("src/x.rs", read)]));
-        assert_eq!(found, ["src/metrics.rs:5: other is never added to"]);
+        assert_eq!(found, ["src/metrics/mod.rs:5: other is never added to"]);
     }
 
     #[test]
     fn a_counter_of_a_refusal_counts_and_that_of_a_close_must_be_added_to() {
-        let metrics = ("src/metrics.rs", "\ncounters! {\n    first,\n}\n");
+        let metrics = ("src/metrics/mod.rs", "\ncounters! {\n    first,\n}\n");
         let entry = "counter: first,";
         assert_eq!(counters(&sources(&[metrics, (CODES, entry)])), [""; 0]);
         let found = counters(&sources(&[metrics, ("src/code/closes.rs", entry)]));
-        assert_eq!(found, ["src/metrics.rs:3: first is never added to"]);
+        assert_eq!(found, ["src/metrics/mod.rs:3: first is never added to"]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ const THREADS: [(&str, &[&str]); 11] = [
     ("crossbeam_channel", &["src/handover/"]),
     ("AtomicBool", &["src/handover/"]),
     ("AtomicUsize", &["src/handover/", "src/limits.rs"]),
-    ("AtomicU64", &["src/handover/", "src/metrics.rs"]),
+    ("AtomicU64", &["src/handover/", "src/metrics/"]),
     ("papaya", &["src/handover/"]),
     // starts threads and hears of their end
     ("mpsc", &["src/server.rs"]),

@@ -9,7 +9,7 @@ fn find<'a>(sources: &'a [Source], path: &str) -> &'a Source {
 
 /// Every number bounds something. That it fits others is no use.
 pub(crate) fn limits(sources: &[Source]) -> Vec<String> {
-    let limits = find(sources, "src/limits.rs");
+    let limits = find(sources, "src/limits/mod.rs");
     let mut findings = vec![];
     for (at, _) in limits.product.match_indices("pub const ") {
         let rest = &limits.product[at + "pub const ".len()..];
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_limit_that_bounds_nothing_is_found() {
         let text = "pub const A_MAX: u8 = 1;\npub const B_MAX: u8 = 1;\nconst _: () = A_MAX;\n";
-        let limits = ("src/limits.rs", text);
+        let limits = ("src/limits/mod.rs", text);
         let user = ("src/x.rs", "use A_MAX;\n// B_MAX\n");
         assert_eq!(limits_of(&[limits]), 2);
         assert_eq!(limits_of(&[limits, user]), 1);
@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_counter_that_never_counts_is_found() {
-        let metrics = ("src/metrics/mod.rs", "\ncounters! {\n    /// A.\n    first,\n    other,\n}\n");
+        let metrics =
+            ("src/metrics/mod.rs", "\ncounters! {\n    /// A.\n    first,\n    other,\n}\n");
         let both = "c.first\n    .add(1); match x { _ => &counters.other, }";
         assert_eq!(counters(&sources(&[metrics, ("src/x.rs", both)])), [""; 0]);
         let read = "c.first.add(1); sum(|counters| &counters.other);";

@@ -39,7 +39,7 @@ const THREADS: [(&str, &[&str]); 11] = [
     ("ArcSwap", &["src/handover/"]),
     ("crossbeam_channel", &["src/handover/"]),
     ("AtomicBool", &["src/handover/"]),
-    ("AtomicUsize", &["src/handover/", "src/limits.rs"]),
+    ("AtomicUsize", &["src/handover/", "src/limits/"]),
     ("AtomicU64", &["src/handover/", "src/metrics/"]),
     ("papaya", &["src/handover/"]),
     // starts threads and hears of their end
@@ -193,7 +193,7 @@ mod tests {
     fn an_import_from_a_sibling_is_found() {
         assert_eq!(bites("src/http/mod.rs", "use crate::connection::Home;"), 1);
         assert_eq!(bites("src/connection/mod.rs", "use crate::http::Door;"), 1);
-        assert_eq!(bites("src/limits.rs", "use crate::frame::Head;"), 1);
+        assert_eq!(bites("src/limits/mod.rs", "use crate::frame::Head;"), 1);
     }
 
     #[test]

@@ -98,7 +98,7 @@ mod tests {
             socket: socket.into(),
             left_over: left_over.into(),
             descriptor: Descriptor::take(&Arc::new(Budget::new(1))).unwrap(),
-            peer,
+            peer: peer.into(),
             role: Role::Peer,
             topic: Topic::parse("fry", 100).unwrap(),
             echo: false,

@@ -1,7 +1,6 @@
 //! All connections of one shard, and the broker that says who gets what.
 
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -14,7 +13,7 @@ use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::Reason;
 use crate::code::CloseCode;
 use crate::frame::OpCode;
-use crate::handover::{ConnectionId, Descriptor};
+use crate::handover::{ConnectionId, Descriptor, PeerAddress};
 use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -148,7 +147,7 @@ impl Table {
         id: MemberId,
         socket: Socket,
         role: Role,
-        peer: SocketAddr,
+        peer: PeerAddress,
         descriptor: Descriptor,
     ) {
         self.opened += 1;

@@ -1,7 +1,6 @@
 //! The writing side of one connection: at once if the socket takes it, else queued in order.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::slice;
 use std::task::{Context, Waker};
@@ -13,7 +12,7 @@ use crate::broker::{Role, Taken};
 use crate::close::Reason;
 use crate::code::CloseCode;
 use crate::frame::{self, OpCode};
-use crate::handover::Descriptor;
+use crate::handover::{Descriptor, PeerAddress};
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
 use crate::slow_consumer::Policy;
@@ -52,7 +51,7 @@ pub(super) struct Writer {
     /// What the socket is on its topic.
     pub(super) role: Role,
     /// The peer, for logs.
-    pub(super) peer: SocketAddr,
+    pub(super) peer: PeerAddress,
     /// When what happened last.
     pub(super) life: Life,
     /// What somebody decided about it; its task acts on it.
@@ -80,7 +79,7 @@ impl Writer {
         socket: Socket,
         sequence: u64,
         role: Role,
-        peer: SocketAddr,
+        peer: PeerAddress,
         descriptor: Descriptor,
         now: Moment,
     ) -> Self {
@@ -363,7 +362,9 @@ mod tests {
         let _deaf = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
-        let mut writer = Writer::new(socket.into(), 1, Role::Peer, peer, descriptor, Moment::at(0));
+        let socket = socket.into();
+        let peer = peer.into();
+        let mut writer = Writer::new(socket, 1, Role::Peer, peer, descriptor, Moment::at(0));
         let ground = Ground {
             now: 0,
             moment: Moment::at(0),

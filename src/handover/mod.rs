@@ -10,10 +10,10 @@ mod clock;
 mod connection_id;
 mod inbox;
 mod live;
+mod peer_address;
 mod shutdown;
 mod turnstile;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ pub(crate) use self::clock::{Clock, Pendulum};
 pub(crate) use self::connection_id::ConnectionId;
 pub(crate) use self::inbox::{Inbox, InboxFull, Router};
 pub(crate) use self::live::{Live, Settings};
+pub(crate) use self::peer_address::PeerAddress;
 pub(crate) use self::shutdown::Shutdown;
 pub(crate) use self::turnstile::Turnstile;
 use crate::broker::topic::Topic;
@@ -51,7 +52,7 @@ pub(crate) struct Handshake {
     /// Whose descriptor the socket is; gives it back when dropped.
     pub(crate) descriptor: Descriptor,
     /// The peer, for logs.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: PeerAddress,
     /// What the socket is on its topic.
     pub(crate) role: Role,
     /// Its topic.

@@ -17,7 +17,7 @@ use super::{Door, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::config::Mode;
-use crate::handover::{Arrival, Descriptor, Inbox, Live, Router, Shutdown, Turnstile};
+use crate::handover::{Arrival, Descriptor, Inbox, Live, PeerAddress, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -94,7 +94,7 @@ impl House {
             let socket = Detached::from(TcpStream::from(OwnedFd::from(socket)));
             let socket = Socket::watch(socket).expect("a socket");
             let descriptor = Descriptor::take(&self.door.descriptors).expect("given back");
-            let peer = (Ipv4Addr::LOCALHOST, 1).into();
+            let peer = PeerAddress::new(Ipv4Addr::LOCALHOST.into(), None);
             let guest = self.door.visits.enter(&self.door);
             let visit = visit(guest, socket, peer, descriptor);
             tokio::select! {

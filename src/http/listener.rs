@@ -14,7 +14,7 @@ use super::Door;
 use super::rebuff::rebuff;
 use super::visit::visit;
 use crate::config::Listen;
-use crate::handover::Descriptor;
+use crate::handover::{Descriptor, PeerAddress};
 use crate::limits::{LINGER_MAX, Limits, SOCKET_DEAD_AFTER, SOCKET_SEND_BYTES};
 
 /// Binds one listening address. Without a backlog the kernel's maximum holds.
@@ -83,7 +83,8 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
         match accepted {
             Ok((socket, peer)) => {
                 door.counters.accepted.add(1);
-                let place = match door.turnstile.pass(peer.ip()) {
+                let peer = PeerAddress::from(peer);
+                let place = match door.turnstile.pass(peer.address()) {
                     Ok(place) => place,
                     Err(refusal) => {
                         rebuff(&door, socket.into(), refusal);

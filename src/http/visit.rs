@@ -1,7 +1,6 @@
 //! One HTTP connection: from accept until it closes or becomes a WebSocket.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
@@ -22,7 +21,7 @@ use super::wire::{Phase, Progress, Wire};
 use super::{Door, Guest};
 use crate::code::RefusalCode;
 use crate::grouped::Grouped;
-use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
+use crate::handover::{Arrival, Descriptor, Handshake, InboxFull, PeerAddress};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::socket::Socket;
@@ -52,7 +51,7 @@ enum End {
 }
 
 /// Serves one HTTP connection.
-pub(super) async fn visit(guest: Guest, socket: Socket, peer: SocketAddr, descriptor: Descriptor) {
+pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descriptor: Descriptor) {
     // a local is dropped first: the socket is closed before its descriptor is given back
     let mut socket = socket;
     let door = &*guest.0;
@@ -167,7 +166,7 @@ async fn hand_over(
     socket: Socket,
     left_over: Bytes,
     upgrade: Upgrade,
-    peer: SocketAddr,
+    peer: PeerAddress,
     descriptor: Descriptor,
 ) {
     let socket = match socket.detach() {

@@ -380,6 +380,7 @@ fn start_acceptors(
             bodies: Arc::clone(&ground.bodies),
             descriptors: Arc::clone(&ground.descriptors),
             turnstile: Arc::clone(&ground.turnstile),
+            proxies: config.proxies.clone(),
             shutdown: ground.shutdown.clone(),
             mode: config.mode,
             times: Times::default(),

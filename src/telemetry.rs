@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, reload};
 
 use crate::config::cores::Plan;
-use crate::config::{Config, Log, LogFilter, LogFormat, Origins, Size};
+use crate::config::{Config, Log, LogFilter, LogFormat, Origins, Proxies, Size};
 use crate::limits::Limits;
 
 /// Target of the start-up lines: scripts wait for them, so no log level hides them.
@@ -81,6 +81,11 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
     if config.allow_origin.as_ref().is_some_and(Origins::is_empty) {
         warn!(target: START, "allow_origin is an empty list: nobody may connect");
     }
+    let proxies = &config.proxies;
+    let trusted = proxies.are_believed.then(|| proxies.names());
+    if !proxies.are_believed && proxies.networks != Proxies::DEFAULT_NETWORKS {
+        warn!(target: START, "trusted_proxy changes nothing without proxy");
+    }
     let limits = &config.limits;
     let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = *limits;
     let connections = connections(limits.connections_max, *descriptors);
@@ -99,6 +104,8 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
         max_outbound = %Size(outbound_bytes_max),
         memory_max = %memory_max,
         worst_case = %Size(limits.worst_case(connections)).rounded(),
+        trusted_proxies = trusted,
+        proxy_header = proxies.are_believed.then(|| proxies.field.name()),
         "started"
     );
 }
@@ -142,7 +149,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::config::{Admin, Mode, Pin, cores};
+    use crate::config::{Admin, Mode, Network, Pin, cores};
 
     /// Sends every line to the test.
     struct Lines(mpsc::SyncSender<String>);
@@ -169,13 +176,17 @@ mod tests {
     }
 
     fn announced(format: LogFormat, filter: &str) -> Vec<String> {
+        announced_with(format, filter, Proxies::default())
+    }
+
+    fn announced_with(format: LogFormat, filter: &str, proxies: Proxies) -> Vec<String> {
         let two = NonZeroUsize::new(2).unwrap();
         let config = Config {
             listen: Vec::new(),
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,
-            proxy: false,
+            proxies,
             shards: two,
             acceptors: NonZeroUsize::MIN,
             pin: Pin::List(vec![5, 7]),
@@ -223,6 +234,20 @@ mod tests {
             assert!(lines.iter().all(|line| line.starts_with('{') && line.ends_with("}\n")));
             assert_eq!(lines.len(), 4);
         }
+    }
+
+    #[test]
+    fn proxies_are_named_where_they_are_believed() {
+        let proxies = Proxies { are_believed: true, ..Proxies::default() };
+        let lines = announced_with(LogFormat::Text, "info", proxies);
+        let expected = " trusted_proxies=\"loopback, private\" proxy_header=\"x-forwarded-for\"\n";
+        assert!(lines.last().unwrap().ends_with(expected), "{lines:?}");
+        let [network] = ["10.1.0.0/16"].map(|text| Network::parse(text).unwrap());
+        let proxies = Proxies { networks: vec![network], ..Proxies::default() };
+        let lines = announced_with(LogFormat::Text, "info", proxies);
+        let warned = lines.iter().any(|line| line.contains("WARN mercury::start: trusted_proxy"));
+        assert!(warned, "{lines:?}");
+        assert!(!lines.last().unwrap().contains("proxies"), "{lines:?}");
     }
 
     #[test]

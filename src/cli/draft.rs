@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use crate::config::{
-    Admin, AdminError, Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, cores, memory,
+    Admin, AdminError, Config, Listen, Log, LogFilter, LogFormat, Mode, Pin, Proxies, cores, memory,
 };
 use crate::limits::{Limits, LimitsError, SHARDS_PER_ACCEPTOR};
 
@@ -53,7 +53,7 @@ impl Draft {
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,
-            proxy: false,
+            proxies: Proxies::default(),
             shards: cores::usable(),
             acceptors: NonZeroUsize::MIN,
             pin: Pin::Auto,

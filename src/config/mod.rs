@@ -11,6 +11,7 @@ mod log;
 pub mod memory;
 mod origin;
 mod pin;
+mod proxies;
 mod size;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use listen::{Listen, ListenError};
 pub use log::{Log, LogFilter, LogFilterError, LogFormat};
 pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};
+pub use proxies::{ForwardedField, Network, NetworkError, Proxies};
 pub use size::{Size, SizeError};
 
 /// All settings of one broker.
@@ -36,8 +38,8 @@ pub struct Config {
     pub accept_backlog: Option<u32>,
     /// The sites that may connect; `None` is all, an empty list nobody.
     pub allow_origin: Option<Origins>,
-    /// Whether `X-Forwarded-For` and `-Proto` are believed.
-    pub proxy: bool,
+    /// What is believed of proxies in front.
+    pub proxies: Proxies,
     /// Shard threads.
     pub shards: NonZeroUsize,
     /// Acceptor threads.

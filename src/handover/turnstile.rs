@@ -42,15 +42,19 @@ impl Turnstile {
         }
     }
 
-    /// Lets one more connection in, or not. Who is refused for its address does not count for
-    /// the pace: one client must not use up what is there for all.
-    pub(crate) fn pass(&self, peer: IpAddr) -> Result<Option<Place>, Refusal> {
-        let addresses = self.addresses.as_ref();
-        let place = addresses.map(|addresses| addresses.take(peer)).transpose()?;
+    /// Lets one more connection in, or not; of nobody yet, when it is a proxy's. Who is refused for
+    /// its address does not count for the pace: one client must not use up what is there for all.
+    pub(crate) fn pass(&self, client: Option<IpAddr>) -> Result<Option<Place>, Refusal> {
+        let place = client.map_or(Ok(None), |client| self.place(client))?;
         match &self.pacer {
             Some(pacer) if pacer.is_too_fast() => Err(Refusal::accept_rate(pacer.max)),
             _ => Ok(place),
         }
+    }
+
+    /// One more connection of this client, or what counts as one, if it may have it.
+    pub(crate) fn place(&self, client: IpAddr) -> Result<Option<Place>, Refusal> {
+        self.addresses.as_ref().map(|addresses| addresses.take(client)).transpose()
     }
 
     /// A descriptor to tell somebody why it may not come in; `None` when too many are being told.
@@ -89,17 +93,27 @@ mod tests {
     #[test]
     fn without_limits_everybody_passes_and_nothing_is_kept() {
         let turnstile = turnstile(None, "0");
-        assert!((0..1000).all(|_| matches!(turnstile.pass(FRY), Ok(None))));
+        assert!((0..1000).all(|_| matches!(turnstile.pass(Some(FRY)), Ok(None))));
     }
 
     #[test]
     fn who_is_refused_for_its_address_does_not_count_for_the_pace() {
         let turnstile = turnstile(Some(1), "2/h");
-        let _place = turnstile.pass(FRY).unwrap();
-        assert_eq!(code(turnstile.pass(FRY)), "address-full");
-        assert_eq!(code(turnstile.pass(LEELA)), "accept-rate");
+        let _place = turnstile.pass(Some(FRY)).unwrap();
+        assert_eq!(code(turnstile.pass(Some(FRY))), "address-full");
+        assert_eq!(code(turnstile.pass(Some(LEELA))), "accept-rate");
         // and gave its place back
-        assert_eq!(code(turnstile.pass(LEELA)), "accept-rate");
+        assert_eq!(code(turnstile.pass(Some(LEELA))), "accept-rate");
+    }
+
+    #[test]
+    fn a_proxy_counts_for_the_pace_alone() {
+        let turnstile = turnstile(Some(1), "2/h");
+        assert!(matches!(turnstile.pass(None), Ok(None)));
+        assert_eq!(code(turnstile.pass(None)), "accept-rate");
+        let _place = turnstile.place(FRY).unwrap();
+        assert_eq!(code(turnstile.place(FRY)), "address-full");
+        assert!(turnstile.place(LEELA).unwrap().is_some());
     }
 
     #[test]

@@ -8,15 +8,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::task::yield_now;
 
+use super::forwarded;
 use super::visit::visit;
 use super::{Door, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
-use crate::config::Mode;
+use crate::config::{Mode, Proxies};
 use crate::handover::{Arrival, Descriptor, Inbox, Live, PeerAddress, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
@@ -69,6 +71,7 @@ impl House {
             meter: Meter::unlimited(),
             descriptors: Arc::new(Budget::new(1)),
             turnstile: Arc::new(Turnstile::new(&limits)),
+            proxies: Proxies::default(),
             live: Live::new(limits, None),
             shutdown: Shutdown::new(1),
             mode: Mode::Production,
@@ -105,6 +108,16 @@ impl House {
         assert_eq!((self.door.bodies.used(), self.door.descriptors.used()), (0, 0));
         Visit { answers, crossed }
     }
+}
+
+/// The client of a request that came from a proxy on this machine, whose field has these lines.
+#[must_use]
+pub fn client<'a>(proxies: &Proxies, lines: impl Iterator<Item = &'a [u8]>) -> String {
+    let name = HeaderName::from_static(proxies.field.name());
+    let lines = lines.filter_map(|line| HeaderValue::from_bytes(line).ok());
+    let headers = lines.map(|line| (name.clone(), line)).collect();
+    let peer = PeerAddress::new(Ipv4Addr::LOCALHOST.into(), None);
+    forwarded::client(proxies, peer, &headers).to_string()
 }
 
 /// The client's side; all that it was answered.

@@ -84,7 +84,9 @@ pub(super) async fn accept(door: Rc<Door>, listener: TcpListener) {
             Ok((socket, peer)) => {
                 door.counters.accepted.add(1);
                 let peer = PeerAddress::from(peer);
-                let place = match door.turnstile.pass(peer.address()) {
+                // each request of a proxy counts for its own client
+                let client = Some(peer.address()).filter(|it| !door.proxies.believe(*it));
+                let place = match door.turnstile.pass(client) {
                     Ok(place) => place,
                     Err(refusal) => {
                         rebuff(&door, socket.into(), refusal);

@@ -7,6 +7,7 @@ pub(crate) mod admin;
 mod alarm;
 mod answer;
 mod cors;
+mod forwarded;
 mod framing;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
@@ -35,7 +36,7 @@ use tokio::time::timeout;
 pub(crate) use self::listener::bind;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
-use crate::config::Mode;
+use crate::config::{Mode, Proxies};
 use crate::handover::{Arrival, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
@@ -60,6 +61,8 @@ pub(crate) struct Door {
     pub(crate) descriptors: Arc<Budget>,
     /// What new connections have to pass, shared by all acceptors.
     pub(crate) turnstile: Arc<Turnstile>,
+    /// What is believed of proxies in front.
+    pub(crate) proxies: Proxies,
     /// Ends it all.
     pub(crate) shutdown: Shutdown,
     /// Whether `/` shows a page.

@@ -6,12 +6,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use hyper::body::{Body, Incoming};
+use hyper::header::HeaderMap;
 use hyper::service::Service;
 use hyper::{Method, Request, Uri};
 
 use super::Door;
 use super::answer::{self, Answer, Denial};
 use super::cors;
+use super::forwarded;
 use super::framing;
 use super::origin::Standing;
 use super::publish::publish;
@@ -21,20 +23,37 @@ use super::wire::Progress;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::code::RefusalCode;
+use crate::handover::{PeerAddress, Place};
 use crate::refusal::Refusal;
 
 /// Serves the requests of one HTTP connection.
+#[derive(Clone)]
 pub(super) struct Porter {
     /// What all connections of the acceptor share.
     pub(super) door: Rc<Door>,
     /// What the connection's visit looks at.
     pub(super) progress: Rc<Progress>,
+    /// Who sends them: a client, or a proxy for many.
+    pub(super) peer: PeerAddress,
+}
+
+impl Porter {
+    /// Whose a request is. One that came through a proxy takes a place for its client, for as long
+    /// as it is under way or a WebSocket; for others, the connection has done so.
+    fn seat(&self, headers: &HeaderMap) -> Result<(PeerAddress, Option<Place>), Refusal> {
+        let Door { proxies, turnstile, .. } = &*self.door;
+        if !proxies.believe(self.peer.address()) {
+            return Ok((self.peer, None));
+        }
+        let client = forwarded::client(proxies, self.peer, headers);
+        Ok((client, turnstile.place(client.address())?))
+    }
 }
 
 /// What a request asks for, once it is known to be in order.
 enum Errand {
-    /// Publish the body.
-    Publish(Role, Topic),
+    /// Publish the body; the place is the client's meanwhile.
+    Publish(Role, Topic, Option<Place>),
     /// Learn whether a script may publish.
     Preflight,
     /// Become a WebSocket.
@@ -48,13 +67,13 @@ impl Service<Request<Incoming>> for Porter {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let has_length = self.progress.begin();
-        let (door, progress) = (Rc::clone(&self.door), Rc::clone(&self.progress));
+        let porter = self.clone();
         Box::pin(async move {
-            let mut answer = attend(&door, &progress, request, has_length).await;
-            if door.shutdown.has_begun() {
+            let mut answer = attend(&porter, request, has_length).await;
+            if porter.door.shutdown.has_begun() {
                 answer::close_after(&mut answer);
             }
-            progress.end();
+            porter.progress.end();
             Ok(answer)
         })
     }
@@ -62,23 +81,19 @@ impl Service<Request<Incoming>> for Porter {
 
 /// Serves one request. Never ends when it is a handshake: the visit takes the socket, and a
 /// shard answers.
-async fn attend(
-    door: &Door,
-    progress: &Progress,
-    mut request: Request<Incoming>,
-    has_length: bool,
-) -> Answer {
+async fn attend(porter: &Porter, mut request: Request<Incoming>, has_length: bool) -> Answer {
+    let Porter { door, progress, .. } = porter;
     let json = answer::wants_json(request.headers());
     let is_scripted = cors::is_scripted(&request);
     let standing = Standing::of(request.headers(), door.live.now().origins.as_ref());
     // behind a tunnel or a body that nobody wants may stand anything
     let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
-    let result = match sort(door, &mut request, &standing, has_length, json) {
+    let result = match sort(porter, &mut request, &standing, has_length, json) {
         Ok(Errand::Upgrade(upgrade)) => {
             progress.park(upgrade);
             return pending().await;
         }
-        Ok(Errand::Publish(role, topic)) => {
+        Ok(Errand::Publish(role, topic, _place)) => {
             let (head, body) = request.into_parts();
             publish(door, progress, role.pattern(), topic, &head.headers, body).await
         }
@@ -110,12 +125,13 @@ async fn attend(
 
 /// Finds out what a request asks for, and whether its head is in order.
 fn sort(
-    door: &Door,
+    porter: &Porter,
     request: &mut Request<Incoming>,
     standing: &Standing,
     has_length: bool,
     json: bool,
 ) -> Result<Errand, Denial> {
+    let door = &porter.door;
     framing::check(request, has_length)?;
     let path = request.uri().path();
     let (role, name) = match Route::find(path) {
@@ -146,11 +162,13 @@ fn sort(
         return Err(upgrade::required(role, path, request.headers()));
     }
     if posts {
-        return Ok(Errand::Publish(role, topic));
+        let (_, place) = porter.seat(request.headers())?;
+        return Ok(Errand::Publish(role, topic, place));
     }
     let echo = route::echo(request.uri().query());
     let accept = upgrade::check(request)?;
-    Ok(Errand::Upgrade(Box::new(Upgrade { role, topic, echo, accept, json })))
+    let (client, place) = porter.seat(request.headers())?;
+    Ok(Errand::Upgrade(Box::new(Upgrade { role, topic, echo, accept, json, client, place })))
 }
 
 /// A target that leads nowhere; the sentence names those that do.

@@ -11,6 +11,7 @@ use super::route;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::code::RefusalCode;
+use crate::handover::{PeerAddress, Place};
 
 /// The version that we speak.
 const VERSION: &str = "13";
@@ -32,6 +33,10 @@ pub(super) struct Upgrade {
     pub(super) accept: String,
     /// Whether a refusal by the shard should be JSON.
     pub(super) json: bool,
+    /// Whose it is.
+    pub(super) client: PeerAddress,
+    /// What it counts for its client, if its connection does not.
+    pub(super) place: Option<Place>,
 }
 
 /// Whether a request wants to become a WebSocket. If not, its other fields don't matter.

@@ -56,7 +56,7 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descr
     let mut socket = socket;
     let door = &*guest.0;
     let progress = Rc::new(Progress::default());
-    let porter = Porter { door: Rc::clone(&guest.0), progress: Rc::clone(&progress) };
+    let porter = Porter { door: Rc::clone(&guest.0), progress: Rc::clone(&progress), peer };
     let (wire, watched) = Wire::new(&mut socket, Rc::clone(&progress));
     // hyper's own header timeout can't tell an idle connection from a late head, nor say why
     let mut driven = http1::Builder::new()
@@ -68,7 +68,7 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descr
     match drive(door, &mut driven, &progress, &watched).await {
         End::Upgrade(upgrade) => {
             let rest = rest(driven);
-            hand_over(door, socket, rest, *upgrade, peer, descriptor).await;
+            hand_over(door, socket, rest, *upgrade, descriptor).await;
         }
         End::Over(Err(error)) if error.is_parse_version_h2() && progress.is_flushed() => {
             let message = "HTTP/2 is not spoken here, HTTP/1.1 is";
@@ -166,14 +166,16 @@ async fn hand_over(
     socket: Socket,
     left_over: Bytes,
     upgrade: Upgrade,
-    peer: PeerAddress,
-    descriptor: Descriptor,
+    mut descriptor: Descriptor,
 ) {
+    let Upgrade { role, topic, echo, accept, json, client: peer, place } = upgrade;
+    if place.is_some() {
+        descriptor.keep(place);
+    }
     let socket = match socket.detach() {
         Ok(socket) => socket,
         Err(error) => return tracing::warn!(%peer, %error, "cannot hand over a socket"),
     };
-    let Upgrade { role, topic, echo, accept, json } = upgrade;
     let home = topic.clone();
     let handshake =
         Handshake { socket, left_over, descriptor, peer, role, topic, echo, accept, json };

@@ -36,6 +36,7 @@ mod posts;
 mod pressure;
 mod process;
 mod promises;
+mod proxies;
 mod pubsub;
 mod pushpull;
 mod readme;

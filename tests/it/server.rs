@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use mercury::config::{Admin, Config, Listen, Mode, Pin};
+use mercury::config::{Admin, Config, Listen, Mode, Pin, Proxies};
 use mercury::limits::Limits;
 use mercury::metrics::{Counter, Counters, Metrics};
 use mercury::server::{Drained, Server};
@@ -42,7 +42,7 @@ impl TestServer {
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,
-            proxy: false,
+            proxies: Proxies::default(),
             shards: NonZeroUsize::new(2).unwrap(),
             acceptors: NonZeroUsize::MIN,
             pin: Pin::None,

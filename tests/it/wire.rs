@@ -125,7 +125,7 @@ impl Wire {
 
     /// A WebSocket on a path; it is a member when this returns.
     pub(crate) async fn connect(server: &TestServer, path: &str) -> Self {
-        Self::open(server).await.upgrade(path).await
+        Self::open(server).await.member(path, "").await
     }
 
     /// A WebSocket whose kernel holds little: to be one that does not read.
@@ -133,11 +133,12 @@ impl Wire {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         let socket = socket.connect(([127, 0, 0, 1], server.port).into()).await.unwrap();
-        Self { socket, came: vec![] }.upgrade(path).await
+        Self { socket, came: vec![] }.member(path, "").await
     }
 
-    async fn upgrade(mut self, path: &str) -> Self {
-        self.send(handshake(path, "")).await;
+    /// Makes it a WebSocket by a handshake with more header lines.
+    pub(crate) async fn member(mut self, path: &str, more: &str) -> Self {
+        self.send(handshake(path, more)).await;
         let answer = self.answer().await;
         assert_eq!(answer.status, 101, "{answer:?}");
         assert_eq!(answer.field("sec-websocket-accept"), Some(ACCEPT));

@@ -4,6 +4,7 @@ mod admin;
 mod limits;
 mod logs;
 mod original;
+mod proxies;
 mod shards;
 mod timeouts;
 
@@ -18,8 +19,9 @@ use crate::config::Size;
 pub(super) const LARGEST: [&str; 2] = ["max-message", "max-body"];
 
 /// The settings by the headings of the help, in its order.
-pub(super) const GROUPS: [(&str, &[Setting]); 6] = [
+pub(super) const GROUPS: [(&str, &[Setting]); 7] = [
     ("The original's options", original::SETTINGS),
+    ("Proxies", proxies::SETTINGS),
     ("Shards", shards::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Timeouts", timeouts::SETTINGS),

@@ -76,9 +76,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     .auto("the system's maximum"),
     Setting::switch(
         "proxy",
-        "Believe X-Forwarded-For and X-Forwarded-Proto",
-        |draft, is_on| draft.config.proxy = is_on,
-        |config, _| Value::Switch(config.proxy),
+        "Believe trusted proxies in front when they name the client of a request",
+        |draft, is_on| draft.config.proxies.are_believed = is_on,
+        |config, _| Value::Switch(config.proxies.are_believed),
     )
     .short('p')
     .default("off")

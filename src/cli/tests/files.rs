@@ -12,6 +12,8 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("proxy", "1"),
     ("clients", "7"),
     ("inactivity-timeout", "1m"),
+    ("trusted-proxy", "10.1.0.0/16"),
+    ("proxy-header", "forwarded"),
     ("shards", "77"),
     ("pin", "none"),
     ("acceptors", "3"),
@@ -182,7 +184,9 @@ fn flag_beats_variable_beats_file() {
     let shards = |flags: &str, variables: Variables<'_>| {
         let line = format!("mercury broker {flags}");
         match parse_with(&line, variables, &[("mercury.toml", "shards = 1\nproxy = true")]) {
-            Ok(Invocation::Broker { config, .. }) => (config.shards.get(), config.proxy),
+            Ok(Invocation::Broker { config, .. }) => {
+                (config.shards.get(), config.proxies.are_believed)
+            }
             other => panic!("{other:?}"),
         }
     };

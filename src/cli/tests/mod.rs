@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::draft::LISTEN_DEFAULT;
 use super::*;
-use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, cores, memory};
+use crate::config::{Listen, LogFilter, LogFormat, Mode, Pin, Proxies, cores, memory};
 use crate::limits::Limits;
 use crate::rate::Rate;
 use crate::slow_consumer::{Policy, SlowConsumer};
@@ -72,7 +72,7 @@ fn nothing_set_means_the_defaults() {
     assert!(memory_bytes_max >= memory::half());
     assert_eq!(config.limits, Limits { memory_bytes_max, ..Limits::default() });
     assert_eq!(config.listen, [Listen::parse(LISTEN_DEFAULT).unwrap()]);
-    assert_eq!((config.mode, config.proxy), (Mode::Development, false));
+    assert_eq!((config.mode, &config.proxies), (Mode::Development, &Proxies::default()));
     assert_eq!((config.accept_backlog, config.pin), (None, Pin::Auto));
     assert_eq!(config.shards, cores::usable());
     assert_eq!(log, Log { format: LogFormat::Text, filter: LogFilter::default() });
@@ -90,7 +90,7 @@ fn every_flag_reaches_its_setting() {
     let (config, log) = broker(flags, &[]).unwrap();
     let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.as_str()).collect();
     assert_eq!(urls, ["http://*:1", "http://[::1]:2"]);
-    assert_eq!((config.mode, config.proxy), (Mode::Production, true));
+    assert_eq!((config.mode, config.proxies.are_believed), (Mode::Production, true));
     assert_eq!((config.accept_backlog, config.shards.get()), (Some(128), 9));
     assert_eq!((config.acceptors.get(), config.pin), (2, Pin::List(vec![0, 1])));
     assert_eq!(log.format, LogFormat::Json);
@@ -166,9 +166,11 @@ fn the_originals_variables_keep_their_meaning() {
     assert_eq!(limits, config("", &[]).limits);
     assert_eq!(config("", &[("MOJO_MAX_MESSAGE_SIZE", "1000")]).limits.body_bytes_max, 1000);
     for (value, proxy) in [("1", true), ("0", false), ("", false), ("yes please", true)] {
-        assert_eq!(config("", &[("MOJO_REVERSE_PROXY", value)]).proxy, proxy, "{value}");
+        let proxies = config("", &[("MOJO_REVERSE_PROXY", value)]).proxies;
+        assert_eq!(proxies.are_believed, proxy, "{value}");
     }
-    assert!(!config("", &[("MOJO_REVERSE_PROXY", "1"), ("MERCURY_PROXY", "off")]).proxy);
+    let off = config("", &[("MOJO_REVERSE_PROXY", "1"), ("MERCURY_PROXY", "off")]).proxies;
+    assert!(!off.are_believed);
     for (value, level) in [("fatal", "error"), ("trace", "trace"), ("warn", "warn")] {
         let (_, log) = broker("", &[("MOJO_LOG_LEVEL", value)]).unwrap();
         assert_eq!(log.filter.level.to_string(), level);

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use super::{Door, Times, Visits, bind, serve};
 use crate::broker::{Kind, Role};
 use crate::code::RefusalCode;
-use crate::config::{Listen, Mode};
+use crate::config::{Listen, Mode, Proxies};
 use crate::handover::{Arrival, Inbox, Live, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
@@ -89,11 +89,12 @@ impl House {
             let visits = Visits::default();
             let meter = Meter::unlimited();
             let turnstile = Arc::new(Turnstile::new(&limits));
+            let proxies = Proxies::default();
             let live = Live::new(limits, None);
             #[rustfmt::skip]
             let door = Door {
                 router: RefCell::new(Some(router)),
-                live, counters, bodies, meter, descriptors, turnstile,
+                live, counters, bodies, meter, descriptors, turnstile, proxies,
                 shutdown, mode, times, visits,
             };
             let mut builder = Builder::new_current_thread();

@@ -9,7 +9,7 @@ use crate::code::CloseCode;
 pub struct Reason {
     /// For programs; the number of RFC 6455 7.4.1 comes with it.
     pub code: CloseCode,
-    /// At most 123 bytes of UTF-8.
+    /// What was wrong and with which value, for people. Code and sentence are at most 123 bytes.
     pub text: Cow<'static, str>,
 }
 
@@ -23,24 +23,44 @@ impl Reason {
     /// When the text is too long, which a constant shows at compile time.
     #[must_use]
     pub const fn new(code: CloseCode, text: &'static str) -> Self {
-        assert!(text.len() <= TEXT_BYTES_MAX);
+        assert!(text.len() <= sentence_bytes_max(code));
         Self { code, text: Cow::Borrowed(text) }
     }
 
     /// A reason whose text names a value; cut at a character when it is too long.
     #[must_use]
     pub fn with(code: CloseCode, mut text: String) -> Self {
-        if text.len() > TEXT_BYTES_MAX {
-            text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-        }
+        text.truncate(text.floor_char_boundary(sentence_bytes_max(code)));
         Self { code, text: Cow::Owned(text) }
+    }
+
+    /// What a client is told: the code, then the sentence.
+    #[must_use]
+    pub fn said(&self) -> Cow<'static, str> {
+        if is_bare(self.code) {
+            return self.text.clone();
+        }
+        Cow::Owned(format!("{}{BETWEEN}{}", self.code.name(), self.text))
     }
 
     /// The payload of the Close frame.
     #[must_use]
     pub fn payload(&self) -> Vec<u8> {
-        [&self.code.number().to_be_bytes(), self.text.as_bytes()].concat()
+        [&self.code.number().to_be_bytes(), self.said().as_bytes()].concat()
     }
+}
+
+/// What stands between code and sentence.
+const BETWEEN: &str = ": ";
+
+/// Whether the sentence goes alone: clients know `going away` from before there were codes.
+const fn is_bare(code: CloseCode) -> bool {
+    matches!(code, CloseCode::GoingAway)
+}
+
+/// What is left for a sentence behind its code.
+const fn sentence_bytes_max(code: CloseCode) -> usize {
+    if is_bare(code) { TEXT_BYTES_MAX } else { TEXT_BYTES_MAX - code.name().len() - BETWEEN.len() }
 }
 
 /// Whether a peer may send this code in a Close frame (RFC 6455 7.4.2). 1004, 1005, 1006 and 1015
@@ -67,8 +87,17 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_at_a_character() {
+        // "pongs-unread: " are 14 bytes
         let reason = Reason::with(CloseCode::PongsUnread, "é".repeat(100));
-        assert_eq!(reason.text.len(), 122);
-        assert_eq!(reason.payload().len(), 124);
+        assert_eq!(reason.text.len(), 108);
+        assert_eq!(reason.payload().len(), 2 + 14 + 108);
+    }
+
+    #[test]
+    fn a_close_names_its_code_but_that_of_a_drain() {
+        let too_many = Reason::new(CloseCode::PongsUnread, "more than 64 unread pongs");
+        assert_eq!(too_many.payload(), b"\x03\xf0pongs-unread: more than 64 unread pongs");
+        let going = Reason::new(CloseCode::GoingAway, "going away");
+        assert_eq!(going.payload(), b"\x03\xe9going away");
     }
 }

@@ -9,6 +9,9 @@ use crate::limits::RETRY_AFTER_SECONDS;
 use crate::metrics::Counters;
 use crate::rate::Rate;
 
+/// The field of a refusal's head that carries its code, whatever its body is.
+pub const CODE_FIELD: &str = "mercury-code";
+
 /// Why a request gets a 4xx or 5xx. Rendered by the door, or by a shard that refuses a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -129,10 +132,11 @@ impl Refusal {
         let body = self.body(json);
         let mut head = format!(
             "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\
-             connection: close\r\n",
+             {CODE_FIELD}: {}\r\nconnection: close\r\n",
             self.status(),
             Self::content_type(json),
             body.len(),
+            self.code.name(),
         );
         if self.is_temporary() {
             write!(head, "retry-after: {RETRY_AFTER_SECONDS}\r\n").expect("a String takes all");

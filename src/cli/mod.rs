@@ -3,7 +3,9 @@
 mod draft;
 mod environment;
 mod exit;
+mod explain;
 mod import;
+mod nearest;
 mod options;
 mod reload;
 mod setting;
@@ -21,7 +23,7 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 
 use crate::config::{Config, Log};
-use options::{CHECK, CONFIG, EXAMPLE, IMPORT, IMPORTED, SHOW};
+use options::{CHECK, CODE, CONFIG, EXAMPLE, EXPLAIN, IMPORT, IMPORTED, SHOW};
 use sources::{Settled, Sources, unreadable};
 
 pub use exit::Exit;
@@ -94,6 +96,10 @@ pub fn parse(
                 }
             };
             Ok(Invocation::Print(text))
+        }
+        Some((EXPLAIN, arguments)) => {
+            let code = arguments.get_one::<String>(CODE);
+            explain::explain(code.map(String::as_str)).map(Invocation::Print)
         }
         Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.

@@ -23,6 +23,11 @@ pub(super) const IMPORTED: &str = "file";
 /// What they could be.
 pub(super) const EXAMPLE: &str = "example";
 
+/// What a client was told.
+pub(super) const EXPLAIN: &str = "explain";
+/// The word that [`EXPLAIN`] looks up.
+pub(super) const CODE: &str = "code";
+
 /// What holds for all flags.
 const AFTER: &str = "\
 A SIZE is 256KiB, 1MB or a number of bytes; a DURATION is 25s, 1m30s or a number of seconds;
@@ -42,6 +47,12 @@ pub(super) fn command() -> Command {
         .max_term_width(100)
         .subcommand(broker)
         .subcommand(config(&flags))
+        .subcommand(
+            Command::new(EXPLAIN)
+                .about("Say what the code of a refusal or a close means, and what helps")
+                .after_help("Without a code: lists all. A status or close code lists its own.")
+                .arg(Arg::new(CODE).value_name("CODE")),
+        )
         .subcommand(Command::new("version").about("Print the version"))
 }
 

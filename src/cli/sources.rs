@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 use crate::cli::draft::{Contradiction, Draft};
 use crate::cli::environment::{self, Environment};
+use crate::cli::nearest::nearest;
 use crate::cli::setting::{Found, Set, Setting};
 use crate::cli::settings::{self, LARGEST};
 use crate::cli::written::{Source, Written};
@@ -20,9 +21,6 @@ const THEIR_FILE: &str = "mercury.conf";
 const THEIR_FILE_VARIABLE: &str = "MOJO_CONFIG";
 /// The flag that names one.
 pub(super) const FILE_FLAG: &str = "config";
-/// Keys less alike than this are no slips of the keyboard.
-const ALIKE_MIN: f64 = 0.8;
-
 /// All settings, checked, and where they come from.
 #[derive(Debug)]
 pub(super) struct Settled {
@@ -201,7 +199,7 @@ impl File {
             if settings::all().any(|setting| setting.key() == *key) {
                 continue;
             }
-            let advice = match nearest(key) {
+            let advice = match nearest(key, settings::all().map(Setting::key)) {
                 Some(nearest) => format!("did you mean {nearest}"),
                 None => "see mercury config example".to_owned(),
             };
@@ -240,13 +238,6 @@ fn forestall(surroundings: &Surroundings<'_>) -> Result<(), Exit> {
         "{path} is the Perl broker's and not read, and without its allow_origin everybody may \
          connect; convert it: mercury config import {word} > {FILE_DEFAULT}"
     )))
-}
-
-/// The key that is most like this one.
-fn nearest(key: &str) -> Option<String> {
-    let alike = |setting: &Setting| (strsim::jaro_winkler(&setting.key(), key), setting.key());
-    let best = settings::all().map(alike).max_by(|one, other| one.0.total_cmp(&other.0));
-    best.filter(|(likeness, _)| *likeness >= ALIKE_MIN).map(|(_, key)| key)
 }
 
 /// A file that cannot be read.

@@ -22,6 +22,14 @@ pub struct Entry {
     pub counter: Option<Tally>,
 }
 
+impl Entry {
+    /// Whether a connection is closed with it, rather than a request refused.
+    #[must_use]
+    pub const fn is_close(&self) -> bool {
+        self.number >= 1000
+    }
+}
+
 /// A counter by its name.
 #[derive(Debug)]
 pub struct Tally {

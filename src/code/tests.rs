@@ -15,8 +15,10 @@ fn table(title: &str, entries: &[Entry]) -> String {
 
 #[test]
 fn the_document_lists_every_code_with_its_cure() {
-    let table = table("status", REFUSALS);
-    assert!(PROTOCOL.contains(&table), "docs/protocol.md should have\n{table}");
+    for (title, entries) in [("status", REFUSALS), ("close code", CLOSES)] {
+        let table = table(title, entries);
+        assert!(PROTOCOL.contains(&table), "docs/protocol.md should have\n{table}");
+    }
 }
 
 #[test]

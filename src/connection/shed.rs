@@ -12,12 +12,12 @@ use crate::slow_consumer::Policy;
 /// What a connection is told that cannot go on with its message.
 pub(super) const CUT_SHORT: Reason = Reason::new(
     CloseCode::MemoryCutShort,
-    "message cut short: the broker is short of memory (--memory-max)",
+    "the broker is short of memory, and your message is not whole (--memory-max)",
 );
 /// What a connection is told whose message cannot even wait.
 const NOT_TAKEN: Reason = Reason::new(
     CloseCode::MemoryNotTaken,
-    "message not taken: the broker is short of memory (--memory-max)",
+    "the broker is short of memory, and your message has no room (--memory-max)",
 );
 
 impl Table {
@@ -105,7 +105,7 @@ impl Writer {
     fn shed(&mut self, ground: &Ground) {
         if ground.policy(self.role) == Policy::Close {
             ground.counters.memory_sheds.add(1);
-            let text = "slow consumer: the broker is short of memory (--memory-max)";
+            let text = "the broker is short of memory, and much waits for you (--memory-max)";
             return self.too_slow(Reason::new(CloseCode::MemoryShed, text), 0, ground);
         }
         let dropped = self.outbound.drop_messages();

@@ -53,8 +53,7 @@ impl Writer {
         let dropped = match ground.policy(self.role) {
             Policy::Close => {
                 let bytes = Grouped(max);
-                let text =
-                    format!("slow consumer: more than {bytes} bytes behind (--max-outbound)");
+                let text = format!("more than {bytes} bytes behind (--max-outbound)");
                 let reason = Reason::with(CloseCode::SlowConsumer, text);
                 return self.too_slow(reason, run.len(), ground);
             }
@@ -127,8 +126,10 @@ impl Table {
             let peer = writer.peer;
             let seconds = writer.life.seconds_behind(ground.moment);
             let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-            let code = reason.code.number();
-            tracing::warn!(%id, %topic, %peer, behind, %seconds, code, "closed: {}", reason.text);
+            let (code, said) = (reason.code.number(), reason.said());
+            tracing::warn!(
+                %id, %topic, %peer, behind, %seconds, code, "slow consumer: closed: {said}"
+            );
         }
     }
 

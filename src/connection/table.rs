@@ -276,7 +276,7 @@ impl Table {
             Due::WriteStall => {
                 counters.write_stalls.add(1);
                 let max = self.rules.write_timeout();
-                let text = format!("slow consumer: took nothing for {max:?} (--write-timeout)");
+                let text = format!("took nothing for {max:?} (--write-timeout)");
                 writer.give_up(Reason::with(CloseCode::WriteStalled, text), 0, ground);
             }
             Due::Unfinished => {
@@ -287,7 +287,7 @@ impl Table {
             }
             Due::Inactive => {
                 counters.inactive.add(1);
-                let reason = Reason::new(CloseCode::Inactive, "inactive for too long");
+                let reason = Reason::new(CloseCode::Inactive, "nothing came or went for too long");
                 writer.end(Ending::Close(reason.clone()));
                 self.log_closing(id, &reason);
             }
@@ -299,7 +299,8 @@ impl Table {
     pub(super) fn log_closing(&mut self, member: MemberId, reason: &Reason) {
         let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
         let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-        tracing::debug!(%id, %topic, %peer, code = reason.code.number(), "closed: {}", reason.text);
+        let (code, said) = (reason.code.number(), reason.said());
+        tracing::debug!(%id, %topic, %peer, code, "closed: {said}");
     }
 
     /// Logs a connection that we drop since it did not answer our ping; there is no Close.

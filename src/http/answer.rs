@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 use crate::broker::topic::TopicError;
 use crate::code::RefusalCode;
 use crate::limits::RETRY_AFTER_SECONDS;
-use crate::refusal::Refusal;
+use crate::refusal::{CODE_FIELD, Refusal};
 
 /// An answer as hyper takes it.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -49,6 +49,7 @@ impl Denial {
         *answer.status_mut() = StatusCode::from_u16(refusal.status()).expect("statuses are ours");
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(Refusal::content_type(json)));
+        headers.insert(CODE_FIELD, HeaderValue::from_static(refusal.code.name()));
         if refusal.is_temporary() {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }

@@ -3,13 +3,15 @@
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderValue, ORIGIN, VARY,
 };
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::answer::Answer;
 use super::origin::Standing;
 use crate::limits::PREFLIGHT_AGE_SECONDS;
+use crate::refusal::CODE_FIELD;
 
 /// Whether a browser asks if a script may send what it wants to.
 pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
@@ -22,7 +24,7 @@ pub(super) fn is_scripted<B>(request: &Request<B>) -> bool {
     *request.method() == Method::POST && request.headers().contains_key(ORIGIN)
 }
 
-/// Lets a script read an answer, the sentence of a refusal as well, if its site may come in.
+/// Lets a script read an answer, code and sentence of a refusal as well, if its site may come in.
 pub(super) fn admit(answer: &mut Answer, standing: &Standing) {
     let origin = match standing {
         Standing::Open => HeaderValue::from_static("*"),
@@ -32,7 +34,11 @@ pub(super) fn admit(answer: &mut Answer, standing: &Standing) {
         }
         Standing::Listed(None) | Standing::Unlisted => return vary(answer),
     };
-    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    let headers = answer.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    if headers.contains_key(CODE_FIELD) {
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(CODE_FIELD));
+    }
 }
 
 /// Where there is a list, another site is told something else (RFC 9110 12.5.5).

@@ -63,16 +63,16 @@ fn offence(bytes: impl Into<Vec<u8>>, sentence: impl Into<String>) -> (Vec<u8>, 
 async fn a_head_against_the_standard_is_a_1002() {
     let mut scene = Scene::start().await;
     let mut offences = vec![
-        offence(*b"\x81\x02hi", "frame is not masked"),
-        offence(*b"\x88\x00", "frame is not masked"),
+        offence(*b"\x81\x02hi", "frame-not-masked: frame is not masked"),
+        offence(*b"\x88\x00", "frame-not-masked: frame is not masked"),
     ];
     for bits in [0x40, 0x20, 0x10, 0x70] {
-        let sentence = format!("reserved bits are set: 0x{bits:02x}");
+        let sentence = format!("reserved-bits: reserved bits are set: 0x{bits:02x}");
         offences.push(offence(frame(TEXT | bits, "hi"), sentence));
     }
-    offences.push(offence(frame(PING | 0x40, ""), "reserved bits are set: 0x40"));
+    offences.push(offence(frame(PING | 0x40, ""), "reserved-bits: reserved bits are set: 0x40"));
     for op_code in (0x3..=0x7).chain(0xb..=0xf) {
-        let sentence = format!("op code {op_code} is reserved");
+        let sentence = format!("reserved-op-code: op code {op_code} is reserved");
         offences.push(offence(frame(FIN | op_code, ""), sentence));
     }
     scene.offend_all(1002, &offences).await;
@@ -88,10 +88,13 @@ async fn a_length_against_the_standard_is_a_1002() {
     for bytes in [two(0), two(125), eight(0), eight(126), eight(0xffff)] {
         let length = if bytes.len() == 8 { &bytes[2..4] } else { &bytes[2..10] };
         let length = length.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-        offences.push(offence(bytes, format!("length {length} is not in its shortest form")));
+        offences.push(offence(
+            bytes,
+            format!("frame-length: length {length} is not in its shortest form"),
+        ));
     }
-    offences.push(offence(eight(1 << 63), "length has its top bit set"));
-    offences.push(offence(eight(u64::MAX), "length has its top bit set"));
+    offences.push(offence(eight(1 << 63), "frame-length: length has its top bit set"));
+    offences.push(offence(eight(u64::MAX), "frame-length: length has its top bit set"));
     scene.offend_all(1002, &offences).await;
     scene.server.until(|c| &c.protocol_errors, offences.len() as u64).await;
 }
@@ -103,7 +106,7 @@ async fn an_unmasked_frame_is_refused_though_its_two_bytes_come_apart() {
     offender.send([&frame(TEXT, "before")[..], &[CLOSE]].concat()).await;
     assert_eq!(scene.fry.text().await, "before");
     offender.send([0]).await;
-    assert_eq!(offender.closed().await, (1002, "frame is not masked".to_owned()));
+    assert_eq!(offender.closed().await, (1002, "frame-not-masked: frame is not masked".to_owned()));
 }
 
 #[tokio::test]
@@ -111,10 +114,11 @@ async fn a_control_frame_too_long_or_fragmented_is_a_1002() {
     let mut scene = Scene::start().await;
     let mut offences = vec![];
     for control in [CLOSE, PING, PONG] {
-        let too_long = "control frame has more than 125 bytes";
+        let too_long = "control-frame: control frame has more than 125 bytes";
         offences.push(offence(frame(control, [b'x'; 126]), too_long));
         offences.push(offence(head(control, 70_000), too_long));
-        offences.push(offence(frame(control & !FIN, ""), "control frame is fragmented"));
+        offences
+            .push(offence(frame(control & !FIN, ""), "control-frame: control frame is fragmented"));
     }
     scene.offend_all(1002, &offences).await;
     scene.server.until(|c| &c.protocol_errors, offences.len() as u64).await;
@@ -123,8 +127,8 @@ async fn a_control_frame_too_long_or_fragmented_is_a_1002() {
 #[tokio::test]
 async fn fragments_out_of_order_are_a_1002() {
     let mut scene = Scene::start().await;
-    let orphan = "continuation frame without a message to continue";
-    let inside = "new message inside an unfinished one";
+    let orphan = "fragment-order: continuation frame without a message to continue";
+    let inside = "fragment-order: new message inside an unfinished one";
     let begun = frame(TEXT & !FIN, "a");
     let whole = [&begun[..], &frame(FIN | CONTINUATION, "")].concat();
     let offences = [
@@ -145,14 +149,15 @@ async fn fragments_out_of_order_are_a_1002() {
 #[tokio::test]
 async fn a_close_that_must_not_be_sent_is_never_echoed() {
     let mut scene = Scene::start().await;
-    let mut offences = vec![offence(frame(CLOSE, [3]), "close frame has a body of 1 byte")];
+    let mut offences =
+        vec![offence(frame(CLOSE, [3]), "close-frame: close frame has a body of 1 byte")];
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
-        let sentence = format!("close code {code} must not be sent");
+        let sentence = format!("close-frame: close code {code} must not be sent");
         offences.push(offence(close(code, b"bye"), sentence));
     }
     scene.offend_all(1002, &offences).await;
     scene.server.until(|c| &c.protocol_errors, offences.len() as u64).await;
-    let bad_reason = offence(close(1000, b"\xff"), "close reason is not UTF-8");
+    let bad_reason = offence(close(1000, b"\xff"), "not-utf8: close reason is not UTF-8");
     scene.offend_all(1007, &[bad_reason]).await;
     scene.server.until(|c| &c.text_not_utf8, 1).await;
 }
@@ -193,7 +198,7 @@ async fn text_that_is_not_utf8_is_a_1007() {
         offender.send(offence).await;
         let (first, payload) = offender.next().await;
         let payload = if first == PONG { offender.next().await.1 } else { payload };
-        assert_eq!(payload, b"\x03\xeftext message is not UTF-8", "{number}");
+        assert_eq!(payload, b"\x03\xefnot-utf8: text message is not UTF-8", "{number}");
         assert_eq!(offender.frame().await, None);
     }
     scene.server.until(|c| &c.text_not_utf8, offences.len() as u64).await;
@@ -218,7 +223,9 @@ async fn a_message_over_the_limit_is_a_1009_and_one_at_it_arrives() {
     assert_eq!(scene.fry.binary().await, vec![2; 1000]);
     assert_eq!(scene.leela.binary().await, vec![2; 1000]);
     drop(zoidberg);
-    let over = |bytes| format!("message is at least {} bytes, more than 1,000", Grouped(bytes));
+    let over = |bytes| {
+        format!("message-too-long: message is at least {} bytes, more than 1,000", Grouped(bytes))
+    };
     let offences = [
         offence(frame(TEXT, [b'x'; 1001]), over(1001)),
         offence(fragments(&[400, 300, 301]), over(1001)),
@@ -249,7 +256,7 @@ async fn empty_fragments_are_a_1008_from_the_1025th_on() {
     assert_eq!(scene.fry.text().await, "end");
     assert_eq!(scene.leela.text().await, "end");
     drop(zoidberg);
-    let sentence = "message has more than 1,024 empty fragments";
+    let sentence = "empty-fragments: message has more than 1,024 empty fragments";
     scene.offend_all(1008, &[offence(empty(1025), sentence)]).await;
     scene.server.until(|c| &c.message_unfinished, 1).await;
 }

@@ -108,7 +108,7 @@ async fn a_message_over_the_limit_is_a_1009_and_one_at_the_limit_is_fine() {
     publisher.send(&"x".repeat(1001)).await;
     assert_eq!(
         publisher.closed().await,
-        (1009, "message is at least 1,001 bytes, more than 1,000".into())
+        (1009, "message-too-long: message is at least 1,001 bytes, more than 1,000".into())
     );
     // its head is enough: nobody waits for what was only announced
     assert_eq!(answered(&server, &frame(TEXT, vec![0; 100_000])[..14]).await, 1009);

@@ -36,6 +36,17 @@ async fn help_and_version_go_to_standard_output() {
 }
 
 #[tokio::test]
+async fn codes_are_explained() {
+    let ended = Process::run(&["explain", "topic-too-long"], &[]).await;
+    assert_eq!((ended.status, ended.lines.len()), (Some(0), 0), "{ended:?}");
+    assert!(ended.output.starts_with("topic-too-long, status 414\n"), "{ended:?}");
+    let ended = Process::run(&["explain", "topic-to-long"], &[]).await;
+    assert_eq!((ended.status, &*ended.output), (Some(2), ""));
+    let line = "mercury: unknown code 'topic-to-long', did you mean topic-too-long";
+    assert_eq!(ended.lines, [line]);
+}
+
+#[tokio::test]
 async fn a_wrong_value_ends_with_one_line_and_status_2_before_anything_listens() {
     let cases = [
         (&["-l", "*:80"][..], "--listen: '*:80' has no scheme, say http://*:3000"),

@@ -63,7 +63,11 @@ async fn a_script_may_read_the_answer_to_its_post_whatever_it_is() {
                 let scripted = request("POST", path, &format!("{origin}{accept}{fields}"));
                 let read = Wire::open(&server).await.ask(scripted).await;
                 assert_eq!((read.status, &read.body), (status, &answer.body), "{path} {fields}");
-                assert_eq!(said(&read), [(FIELDS[0], "*")], "{path} {fields}");
+                let exposed = (FIELDS[5], "mercury-code");
+                let expected = [(FIELDS[0], "*"), exposed];
+                let expected = if status == 200 { &expected[..1] } else { &expected };
+                assert_eq!(said(&read), expected, "{path} {fields}");
+                assert_eq!(read.field("mercury-code").is_some(), status != 200, "{path} {fields}");
                 assert_eq!(read.field("vary"), None, "it is the same for every site");
             }
         }
@@ -77,7 +81,9 @@ async fn a_body_that_breaks_off_is_told_to_its_script() {
     wire.send(request("POST", "/pub/x", &format!("{ORIGIN}Content-Length: 9\r\n")) + "half").await;
     wire.end().await;
     let answer = wire.answer().await;
-    assert_eq!((answer.status, said(&answer)), (400, vec![(FIELDS[0], "*")]));
+    let expected = vec![(FIELDS[0], "*"), (FIELDS[5], "mercury-code")];
+    assert_eq!((answer.status, said(&answer)), (400, expected));
+    assert_eq!(answer.field("mercury-code"), Some("body-broken"));
 }
 
 #[tokio::test]
@@ -126,7 +132,8 @@ async fn a_preflight_is_about_the_route_and_the_post_is_told_about_its_topic() {
         let answer = wire.ask(request("OPTIONS", path, &format!("{ORIGIN}{ASKS}"))).await;
         assert_eq!(answer.status, 204, "{path}");
         let answer = wire.ask(request("POST", path, ORIGIN)).await;
-        assert_eq!((answer.status, said(&answer)), (status, vec![(FIELDS[0], "*")]), "{path}");
+        let expected = vec![(FIELDS[0], "*"), (FIELDS[5], "mercury-code")];
+        assert_eq!((answer.status, said(&answer)), (status, expected), "{path}");
         assert!(!answer.body.is_empty(), "{path}");
     }
 }

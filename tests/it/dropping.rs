@@ -120,7 +120,7 @@ async fn stall(policy: Policy, paths: [&str; 3]) {
     let stalls = |_| server.count(|c| &c.write_stalls) == 0;
     publish(&mut sender, &mut reader, 0, stalls).await;
     let (_, (code, reason)) = laggard.rest().await;
-    assert_eq!((code, &*reason), (1013, "slow consumer: took nothing for 200ms (--write-timeout)"));
+    assert_eq!((code, &*reason), (1013, "write-stalled: took nothing for 200ms (--write-timeout)"));
     let [bus_closed, _, _, pubsub_closed, _, _] = by_policy(&server);
     assert_eq!((bus_closed, pubsub_closed), (0, 0), "no policy closed it");
 }
@@ -184,7 +184,7 @@ async fn a_storm_of_slow_consumers_does_not_flood_the_log() {
     let (mut logged, mut withheld) = (vec![], 0);
     fill(broker.port(), "/pub/news", || {
         while let Some(line) = broker.waiting_line() {
-            if line.contains("closed: slow consumer: more than 524,288 bytes behind") {
+            if line.contains("closed: slow-consumer: more than 524,288 bytes behind") {
                 logged.push(second(&line));
             } else if let Some((_, count)) = line.split_once("were not logged lines=") {
                 withheld += count.parse::<usize>().unwrap();

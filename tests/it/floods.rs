@@ -106,7 +106,7 @@ async fn pings_whose_pongs_nobody_reads_are_a_1008() {
     loop {
         match flooder.frame().await.expect("a Close behind whole pongs") {
             (CLOSE, payload) => {
-                assert_eq!(&payload[..], b"\x03\xf0more than 64 unread pongs");
+                assert_eq!(&payload[..], b"\x03\xf0pongs-unread: more than 64 unread pongs");
                 break;
             }
             (_, payload) => assert_eq!(payload.len(), 125),
@@ -154,7 +154,7 @@ async fn floods_of_empty_fragments_are_a_1008() {
     let server = one_shard(|_| {});
     let empty = frame(CONTINUATION, "").repeat(50_000);
     let bytes = [frame(TEXT & !FIN, ""), empty].concat();
-    let expected = (1008, "message has more than 1,024 empty fragments");
+    let expected = (1008, "empty-fragments: message has more than 1,024 empty fragments");
     let floods = flood(&server, "/bus/planet", &bytes, expected).await;
     server.until(|c| &c.message_unfinished, floods).await;
 }
@@ -162,7 +162,7 @@ async fn floods_of_empty_fragments_are_a_1008() {
 #[tokio::test]
 async fn endless_fragments_of_a_byte_are_a_1009_with_pings_between_or_not() {
     let server = one_shard(|limits| limits.message_bytes_max = 16 * 1024);
-    let expected = (1009, "message is at least 16,385 bytes, more than 16,384");
+    let expected = (1009, "message-too-long: message is at least 16,385 bytes, more than 16,384");
     let fragments = frame(CONTINUATION, "x").repeat(20_000);
     let bytes = [frame(TEXT & !FIN, ""), fragments].concat();
     let floods = flood(&server, "/bus/planet", &bytes, expected).await;
@@ -177,7 +177,8 @@ async fn endless_fragments_of_a_byte_are_a_1009_with_pings_between_or_not() {
 async fn huge_announced_lengths_are_refused_by_their_heads() {
     let server = one_shard(|_| {});
     let top = usize::MAX / 2;
-    let reason = "message is at least 9,223,372,036,854,775,807 bytes, more than 262,144";
+    let reason =
+        "message-too-long: message is at least 9,223,372,036,854,775,807 bytes, more than 262,144";
     let bytes = [head(TEXT, top), vec![0; 10_000]].concat();
     let floods = flood(&server, "/bus/planet", &bytes, (1009, reason)).await;
     server.until(|c| &c.message_too_long, floods).await;

@@ -153,8 +153,8 @@ async fn what_can_never_be_held_is_refused_at_once() {
     let mut publisher = Line::open(&server, "/pub/a/b/c/d").await;
     publisher.send(numbered(0, 5 << 20)).await;
     let (code, reason) = publisher.closed().await;
-    let expected = "message of 5,242,880 bytes takes 26,215,424, with a copy for each level: more \
-                    than --memory-max";
+    let expected = "message-never-fits: message of 5,242,880 bytes takes 26,215,424, with a copy \
+                    for each level: more than --memory-max";
     assert_eq!((code, &*reason), (1009, expected));
     assert_eq!(server.count(|c| &c.message_too_long), 1);
     let (status, body) = server.post("/pub/a/b/c/d", vec![0; 5 << 20]).await;

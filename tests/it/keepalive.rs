@@ -150,7 +150,10 @@ async fn who_is_silent_for_long_gets_a_1001_when_nobody_pings() {
         assert_eq!(line.frame().await, None);
     }
     let mut line = Line::open(&server, "/sub/a").await;
-    assert_eq!(line.closed().await, (1001, "inactive for too long".to_owned()));
+    assert_eq!(
+        line.closed().await,
+        (1001, "inactive: nothing came or went for too long".to_owned())
+    );
     server.until(|c| &c.inactive, 6).await;
     server.until(|c| &c.connections, 0).await;
     assert_eq!(server.count(|c| &c.pong_timeouts), 0);
@@ -170,7 +173,10 @@ async fn a_pong_is_no_inactivity() {
         line.send(frame(PONG, "")).await;
     }
     pinged(&mut mute).await;
-    assert_eq!(mute.closed().await, (1001, "inactive for too long".to_owned()));
+    assert_eq!(
+        mute.closed().await,
+        (1001, "inactive: nothing came or went for too long".to_owned())
+    );
     line.quiet().await;
     assert_eq!(server.count(|c| &c.inactive), 1);
 }
@@ -191,7 +197,7 @@ async fn a_message_that_does_not_end_is_a_1008_whatever_its_sender_answers() {
         }
     };
     assert_eq!((first, &payload[..2]), (FIN | 0x8, &1008u16.to_be_bytes()[..]));
-    assert_eq!(payload[2..], *b"message did not end within 30 seconds");
+    assert_eq!(payload[2..], *b"message-unfinished: message did not end within 30 seconds");
     server.until(|c| &c.message_unfinished, 1).await;
     assert_eq!(server.count(|c| &c.messages_in), 0);
 }

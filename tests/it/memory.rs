@@ -51,7 +51,8 @@ async fn the_farthest_behind_is_shed_first() {
     }
     assert!(most <= MEMORY_BYTES as u64, "{most} bytes");
     let (messages, (code, reason)) = far.rest().await;
-    let expected = "slow consumer: the broker is short of memory (--memory-max)";
+    let expected =
+        "memory-shed: the broker is short of memory, and much waits for you (--memory-max)";
     assert_eq!((code, &*reason), (1013, expected));
     assert_eq!(numbers(&messages), (0..messages.len()).collect::<Vec<_>>());
     assert_eq!(server.count(|c| &c.memory_sheds), 1);
@@ -190,7 +191,8 @@ async fn messages_that_do_not_end_make_room_for_those_that_do() {
     }
     for _ in 0..shed {
         let (code, reason) = closing.join_next().await.unwrap().unwrap();
-        let expected = "message cut short: the broker is short of memory (--memory-max)";
+        let expected = "memory-cut-short: the broker is short of memory, and your message is not \
+                        whole (--memory-max)";
         assert_eq!((code, &*reason), (1013, expected));
     }
     // the others are still in the middle of their messages

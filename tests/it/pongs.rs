@@ -26,7 +26,7 @@ async fn a_peer_with_64_unread_pongs_stays_and_one_with_65_is_a_1008() {
     laggard.send(pings(65)).await;
     server.until(|c| &c.pongs_pending, 1).await;
     let (_, closed) = laggard.rest().await;
-    assert_eq!(closed, (1008, "more than 64 unread pongs".to_owned()));
+    assert_eq!(closed, (1008, "pongs-unread: more than 64 unread pongs".to_owned()));
     assert_eq!(server.count(|c| &c.messages_ignored), 1);
     reader.quiet().await;
 }
@@ -92,7 +92,7 @@ async fn a_close_or_a_breach_is_answered_behind_whole_frames() {
     let server = TestServer::limited(|limits| limits.outbound_bytes_max = 64 * 1024 * 1024);
     let mut sender = Line::open(&server, "/pub/a").await;
     let mut reader = Line::open(&server, "/sub/a").await;
-    let breach = "op code 3 is reserved";
+    let breach = "reserved-op-code: op code 3 is reserved";
     for (last, code, reason) in
         [(close(4000, b"bye"), 4000, "bye"), (frame(FIN | 0x3, ""), 1002, breach)]
     {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -236,58 +236,4 @@ fn operating_names_every_counter_and_no_other() {
     for name in named.iter().copied().chain(bites.filter(|name| *name != "-")) {
         assert!(exist.contains(&name), "there is no counter {name}");
     }
-}
-
-/// All files of a folder and of the folders in it.
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
-/// The codes of refusals in a source: a literal behind a status, a field or a check.
-fn codes(source: &str) -> Vec<&str> {
-    let parts: Vec<&str> = source.split('"').collect();
-    let is_code = |before: &str| {
-        let before = before.trim_end();
-        let is_behind_status = before.strip_suffix(',').is_some_and(|before| {
-            let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-            digits == 3
-        });
-        is_behind_status
-            || before.ends_with("code:")
-            || before.ends_with("check_host(headers,")
-            || before.ends_with("check_host(request.headers(),")
-    };
-    let is_word =
-        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let pairs = parts.windows(2).filter(|pair| is_code(pair[0]) && is_word(pair[1]));
-    pairs.map(|pair| pair[1]).collect()
-}
-
-#[test]
-fn protocol_lists_the_codes_of_all_refusals() {
-    let mut paths = vec![];
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut paths);
-    let mut sources = paths.iter().filter(|path| !path.to_string_lossy().contains("tests"));
-    let mut thrown = vec![];
-    sources.by_ref().for_each(|path| {
-        let source = fs::read_to_string(path).unwrap();
-        let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        thrown.extend(codes(code).into_iter().map(str::to_owned));
-    });
-    thrown.sort_unstable();
-    thrown.dedup();
-    assert!(thrown.len() > 20, "the sources were not understood: {thrown:?}");
-    let mut listed: Vec<_> = rows(&document("docs/protocol.md"), "Errors")
-        .into_iter()
-        .map(|row| row[0].clone())
-        .collect();
-    listed.sort_unstable();
-    assert_eq!(listed, thrown, "codes in docs/protocol.md, codes in src");
 }

@@ -78,7 +78,10 @@ async fn limits_change_on_the_shards() {
     assert_eq!(silent.ask(handshake("/sub/x", "")).await.status, 101);
     assert!(!reload(&folder, &mut broker, new).await.is_empty());
     // who was there before is measured by the new limit as soon as the shard has swept
-    assert_eq!(silent.next().await.payload, close_payload(1001, "inactive for too long"));
+    assert_eq!(
+        silent.next().await.payload,
+        close_payload(1001, "inactive: nothing came or went for too long")
+    );
     let mut wire = Wire::to(broker.port()).await;
     assert_eq!(wire.ask(handshake("/bus/x", "")).await.status, 101);
     wire.send(frame(TEXT, "six by")).await;

@@ -120,11 +120,13 @@ async fn an_error_is_one_line_of_text_or_json_with_a_stable_code() {
         let text = ask(&server, method, path, "Accept: text/html, */*\r\n").await;
         assert_eq!(text.status, status, "{text:?}");
         assert_eq!(text.field("content-type"), Some("text/plain; charset=utf-8"));
+        assert_eq!(text.field("mercury-code"), Some(code));
         let sentence = text.body.strip_suffix('\n').expect("a line");
         assert!(!sentence.is_empty() && !sentence.contains('\n'), "{text:?}");
         let json = ask(&server, method, path, "Accept: application/json\r\n").await;
         assert_eq!(json.status, status, "{json:?}");
         assert_eq!(json.field("content-type"), Some("application/json"));
+        assert_eq!(json.field("mercury-code"), Some(code));
         let expected = format!("{{\"code\":\"{code}\",\"message\":\"{sentence}\"}}");
         assert_eq!(json.body.trim_end(), expected);
     }

@@ -64,7 +64,7 @@ async fn overflow(sender: &str, reader: &str, laggard: &str) -> TestServer {
     let (messages, (code, reason)) = laggard.rest().await;
     assert_eq!(
         (code, reason.as_str()),
-        (1013, "slow consumer: more than 1,048,576 bytes behind (--max-outbound)")
+        (1013, "slow-consumer: more than 1,048,576 bytes behind (--max-outbound)")
     );
     let came = messages.len();
     assert_eq!(numbers(&messages), (0..came).collect::<Vec<_>>(), "a gap before the Close");
@@ -153,7 +153,7 @@ async fn a_write_without_progress_is_a_1013() {
     let (messages, (code, reason)) = laggard.rest().await;
     assert_eq!(
         (code, reason.as_str()),
-        (1013, "slow consumer: took nothing for 200ms (--write-timeout)")
+        (1013, "write-stalled: took nothing for 200ms (--write-timeout)")
     );
     let came = messages.len();
     assert_eq!(numbers(&messages), (0..came).collect::<Vec<_>>(), "a gap before the Close");

@@ -65,7 +65,7 @@ async fn flood(sender: &str, receiver: &str) {
     let (_, closed) = deaf.rest().await;
     assert_eq!(
         closed,
-        (1013, "slow consumer: more than 1,048,576 bytes behind (--max-outbound)".to_owned())
+        (1013, "slow-consumer: more than 1,048,576 bytes behind (--max-outbound)".to_owned())
     );
     reader.quiet().await;
 }

@@ -66,7 +66,7 @@ async fn slow_consumers_do_not_fill_the_memory_of_a_cgroup() {
         let mut innocents = Innocents::join(process.port(), "news").await;
         let flood = timeout(PATIENCE * 2, flood(process));
         innocents.exchange_during(flood).await.expect("an end of the flood in time");
-        let reason = "closed: slow consumer: the broker is short of memory (--memory-max)";
+        let reason = "closed: memory-shed: the broker is short of memory";
         process.line_with(reason).await;
     };
     let mut process = broker(&group, &flags).await;

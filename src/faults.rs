@@ -1,5 +1,6 @@
 //! Panics on demand, to show what a panic does: a message whose text names a place makes the code
-//! there panic. Only where tests are built; everywhere else nothing is left of it.
+//! there panic, and another one blocks its shard. Only where tests are built; everywhere else
+//! nothing is left of it.
 
 pub(crate) use self::switch::{heed, pass};
 
@@ -22,6 +23,7 @@ pub(crate) enum Place {
 #[cfg(all(feature = "faults", debug_assertions))]
 mod switch {
     use std::cell::Cell;
+    use std::time::Duration;
 
     use crate::faults::Place;
 
@@ -30,7 +32,10 @@ mod switch {
         static ASKED: Cell<Option<Place>> = const { Cell::new(None) };
     }
 
-    /// Takes note of a message that asks for a panic.
+    /// Longer than a shard may be silent.
+    const STUCK_FOR: Duration = Duration::from_secs(8);
+
+    /// Takes note of a message that asks for a panic, or is stuck as it asks for that.
     pub(crate) fn heed(message: &[u8]) {
         let place = match message {
             b"faults: panic in the connection" => Place::Connection,
@@ -38,6 +43,7 @@ mod switch {
             b"faults: panic in the flusher" => Place::Flusher,
             b"faults: panic in the sweep" => Place::Sweep,
             b"faults: panic in the visit" => Place::Visit,
+            b"faults: be stuck" => return std::thread::sleep(STUCK_FOR),
             _ => return,
         };
         ASKED.set(Some(place));

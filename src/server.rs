@@ -18,7 +18,7 @@ use crate::config::cores::{self, Plan};
 use crate::config::{AdminError, Config, Listen};
 use crate::handover::{Clock, Inbox, Live, Pendulum, Router, Shutdown, Turnstile};
 use crate::heap::Heap;
-use crate::http::admin::{self, Desk};
+use crate::http::admin::{self, Desk, Watch};
 use crate::http::{self, Door, Times, Visits};
 use crate::limits::{
     ADMIN_CONNECTIONS_MAX, Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError,
@@ -175,10 +175,11 @@ impl Server {
         let (router, inboxes) = Router::new(config.shards.get());
         let (clock, pendulum) = Clock::new();
         let (ready, started) = mpsc::channel();
-        let mut metrics = Metrics::default();
+        let mut metrics = Metrics::of_shards(config.shards.get());
         let threads =
             config.shards.get() + config.acceptors.get() + usize::from(of_admin.is_some());
-        let counters: Vec<_> = (0..threads).map(|_| metrics.thread()).collect();
+        let mut counters = metrics.shards().to_vec();
+        counters.resize_with(threads, || metrics.thread());
         let of_clock = metrics.thread();
         let heap = Heap::new(metrics.clone(), of_clock);
         let mut ground = Ground {
@@ -210,7 +211,10 @@ impl Server {
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
         server.admin = of_admin
-            .map(|(listen, listener)| start_admin(config, listen, listener, &mut ground))
+            .map(|(listen, listener)| {
+                let watch = Watch::new(server.metrics.clone(), ground.clock.clone());
+                start_admin(config, listen, listener, watch, &mut ground)
+            })
             .transpose()?;
         started.iter().take(threads).collect::<Result<(), _>>()?;
         Ok(server)
@@ -406,11 +410,13 @@ fn start_admin(
     config: &Config,
     listen: &Listen,
     listener: std::net::TcpListener,
+    watch: Watch,
     ground: &mut Ground,
 ) -> Result<Admin, StartError> {
     let url = bound(listen, &listener);
     let desk = Desk {
         counters: next(&mut ground.counters),
+        watch,
         shutdown: ground.shutdown.clone(),
         hosts: config.admin.hosts.clone(),
         times: Times::default(),

@@ -210,6 +210,11 @@ codes! {
         flag: "max-backlog",
         counter: backlog_full,
     }
+    ShardStuck = "shard-stuck" 503 {
+        means: "`/health/ready` of `--admin`: a shard has not answered for 5 s",
+        cause: "a CPU that others take from the shard, memory that is swapped out, or a bug",
+        cure: "look at the machine; restart the broker if it stays so",
+    }
     Draining = "draining" 503 {
         means: "the broker is shutting down",
         cause: "its operator stops or restarts it",

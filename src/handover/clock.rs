@@ -4,6 +4,7 @@
 //! which costs a shard more than all its deadlines are worth. So shards have no timers: they are
 //! told the time twice a second, or more often where a setting asks for it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,12 +26,18 @@ pub(crate) struct Pendulum(Weak<Dial>);
 struct Dial {
     begin: Instant,
     tick: Notify,
+    /// When the latest tick was, in microseconds since the beginning.
+    ticked: AtomicU64,
 }
 
 impl Clock {
     /// A clock that stands until its pendulum swings.
     pub(crate) fn new() -> (Self, Pendulum) {
-        let dial = Arc::new(Dial { begin: Instant::now(), tick: Notify::new() });
+        let dial = Arc::new(Dial {
+            begin: Instant::now(),
+            tick: Notify::new(),
+            ticked: AtomicU64::new(0),
+        });
         let pendulum = Pendulum(Arc::downgrade(&dial));
         (Self(dial), pendulum)
     }
@@ -43,7 +50,24 @@ impl Clock {
 
     /// Milliseconds since the broker began.
     pub(crate) fn now(&self) -> u64 {
-        u64::try_from(self.0.begin.elapsed().as_millis()).expect("no broker is that old")
+        self.0.now() / 1000
+    }
+
+    /// Microseconds since the latest tick.
+    pub(crate) fn since_tick(&self) -> u64 {
+        self.0.now().saturating_sub(self.0.ticked.load(Ordering::Relaxed))
+    }
+
+    /// The latest tick, in milliseconds since the broker began.
+    pub(crate) fn ticked(&self) -> u64 {
+        self.0.ticked.load(Ordering::Relaxed) / 1000
+    }
+}
+
+impl Dial {
+    /// Microseconds since the broker began.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_micros()).expect("no broker is that old")
     }
 }
 
@@ -57,6 +81,7 @@ impl Pendulum {
         mut chore: impl FnMut(),
     ) {
         while let Some(dial) = self.0.upgrade() {
+            dial.ticked.store(dial.now(), Ordering::Relaxed);
             dial.tick.notify_waiters();
             drop(dial);
             chore();

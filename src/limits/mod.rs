@@ -45,6 +45,9 @@ pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(75);
 /// Connections of operators at once: a few programs ask every few seconds, and people now and then.
 pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+/// A shard that has not answered the clock for so long is stuck: the clock ticks twice a second,
+/// and nothing that a client can ask for takes a second.
+pub const SHARD_STUCK_AFTER: Duration = Duration::from_secs(5);
 /// For an operator to take more of an answer.
 pub const ADMIN_STALL_MAX: Duration = Duration::from_secs(10);
 

@@ -1,8 +1,14 @@
 //! Counters: each thread writes its own, anybody reads them all.
 
+mod histogram;
+mod pulse;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use self::histogram::{Counted, Histogram};
+pub use self::pulse::Pulse;
 
 /// A count with one writing thread: a load and a store, no locked instruction.
 #[derive(Default)]
@@ -17,6 +23,11 @@ impl Counter {
     /// Takes from a count of things that exist now. Only the owning thread may call it.
     pub fn take(&self, amount: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_sub(amount), Relaxed);
+    }
+
+    /// Sets what is no count, but a moment. Only the owning thread may call it.
+    fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
     }
 
     /// The count now, from any thread.
@@ -37,7 +48,11 @@ macro_rules! counters {
         /// What one thread counts. Aligned, so that no two threads share a cache line.
         #[derive(Debug, Default)]
         #[repr(align(128))]
-        pub struct Counters { $($(#[$doc])+ pub $name: Counter,)+ }
+        pub struct Counters {
+            $($(#[$doc])+ pub $name: Counter,)+
+            /// What it says of its loop, if it is a shard.
+            pub pulse: Pulse,
+        }
 
         impl Counters {
             /// Every count by name.
@@ -183,9 +198,24 @@ counters! {
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     threads: Vec<Arc<Counters>>,
+    /// How many of them are shards, the first ones.
+    shards: usize,
 }
 
 impl Metrics {
+    /// New counters for so many shards, and nobody else yet.
+    #[must_use]
+    pub fn of_shards(shards: usize) -> Self {
+        let threads = (0..shards).map(|_| Arc::default()).collect();
+        Self { threads, shards }
+    }
+
+    /// Those of the shards, by their numbers.
+    #[must_use]
+    pub fn shards(&self) -> &[Arc<Counters>] {
+        &self.threads[..self.shards]
+    }
+
     /// New counters for one more thread.
     pub fn thread(&mut self) -> Arc<Counters> {
         let counters = Arc::new(Counters::default());

@@ -21,8 +21,10 @@ const STEP_MAX: u64 = 1000;
 /// Runs for as long as its shard, and sees to it that other settings are adopted, after `settings`.
 pub(super) async fn run(shard: Rc<Shard>, mut settings: Arc<Settings>) {
     let (mut last, mut now) = (shard.clock.now(), 0);
+    let counters = Arc::clone(shard.home.table.borrow().counters());
     loop {
         let tick = shard.clock.tick().await;
+        counters.pulse.beat(tick, shard.clock.since_tick());
         faults::pass(faults::Place::Sweep);
         now += (tick - last).min(STEP_MAX);
         last = tick;

@@ -1,5 +1,8 @@
 //! The listener for operators: who may ask, and how the broker says that it is.
 
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
 use mercury::config::{Admin, Config, Listen};
 use mercury::limits::ADMIN_CONNECTIONS_MAX;
 use rustix::process::Signal;
@@ -10,6 +13,7 @@ use tokio::time::timeout;
 use crate::process::Process;
 use crate::server::{PATIENCE, TestServer};
 use crate::socket::Socket;
+use crate::stopping::reaches;
 use crate::wire::{Answer, Wire};
 
 /// Gives a broker its listener for operators.
@@ -167,6 +171,45 @@ async fn so_many_operators_are_served_at_once_and_the_next_waits() {
     next.silent().await;
     inside.pop();
     assert_eq!(next.answer().await.status, 200);
+}
+
+/// Asks until the broker is ready, or is not; the answer.
+async fn until_ready(port: u16, is_ready: bool) -> Answer {
+    let asking = async {
+        loop {
+            let answer = ask(port, "/health/ready").await;
+            if (answer.status == 200) == is_ready {
+                return answer;
+            }
+            // each answer is one turn of the thread that is asked
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, asking).await.expect("it changes")
+}
+
+#[tokio::test]
+async fn a_shard_that_is_stuck_is_named_and_one_that_idles_is_not() {
+    let server = TestServer::with(|config| {
+        administered(config);
+        config.shards = NonZeroUsize::MIN;
+    });
+    let port = server.admin_port();
+    let mut publisher = server.connect("/pub/fry").await;
+    assert_eq!(ask(port, "/health/ready").await.status, 200);
+    publisher.send("faults: be stuck").await;
+    let answer = until_ready(port, false).await;
+    assert_eq!(answer.status, 503);
+    assert!(
+        answer.body.starts_with("shard 0 is stuck: its loop has not answered for "),
+        "{answer:?}"
+    );
+    assert_eq!(ask(port, "/health/live").await.status, 200);
+    until_ready(port, true).await;
+    // it has nothing to do, and is not stuck for it
+    let beats = server.metrics().shards()[0].pulse.lag.counted().count + 12;
+    reaches(|| server.metrics().shards()[0].pulse.lag.counted().count, beats).await;
+    assert_eq!(ask(port, "/health/ready").await.status, 200);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::super::answer::{Answer, Denial};
 use super::Desk;
+use crate::code::RefusalCode;
 use crate::refusal::Refusal;
 
 /// Whoever hears this knows that the process is there.
@@ -16,6 +17,10 @@ pub(super) fn live(json: bool) -> Answer {
 pub(super) fn ready(desk: &Desk, json: bool) -> Result<Answer, Denial> {
     if desk.shutdown.has_begun() {
         return Err(Refusal::draining().into());
+    }
+    if let Some((shard, stuck)) = desk.watch.stuck() {
+        let message = format!("shard {shard} is stuck: its loop has not answered for {stuck:.1?}");
+        return Err(Denial::new(RefusalCode::ShardStuck, message));
     }
     Ok(well("ready", json))
 }

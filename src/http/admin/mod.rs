@@ -7,6 +7,7 @@ mod clerk;
 mod health;
 mod host;
 mod route;
+mod watch;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use self::clerk::Clerk;
+pub(crate) use self::watch::Watch;
 use super::Times;
 use super::alarm::Alarm;
 use super::visit::read_all;
@@ -36,6 +38,8 @@ use crate::socket::Socket;
 pub(crate) struct Desk {
     /// This thread's.
     pub(crate) counters: Arc<Counters>,
+    /// What the broker says of itself.
+    pub(crate) watch: Watch,
     /// Tells that the broker drains.
     pub(crate) shutdown: Shutdown,
     /// `--admin-host`.

@@ -43,9 +43,9 @@ const THREADS: [(&str, &[&str]); 11] = [
     ("AtomicU64", &["src/handover/", "src/metrics/"]),
     ("papaya", &["src/handover/"]),
     // starts threads and hears of their end
-    ("mpsc", &["src/server.rs"]),
+    ("mpsc", &["src/server/"]),
     // the answer to a POST comes back to the door
-    ("oneshot", &["src/handover/", "src/server.rs", "src/http/publish.rs"]),
+    ("oneshot", &["src/handover/", "src/server/", "src/http/publish.rs"]),
     // an acceptor waits for its own visits
     ("Notify", &["src/handover/", "src/http/mod.rs"]),
     ("Mutex", &[]),

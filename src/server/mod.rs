@@ -1,5 +1,8 @@
 //! The whole broker: every long-lived thing is started here, and nowhere else.
 
+mod adjustable;
+mod descriptors;
+
 use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,11 +11,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 use std::{thread, vec};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+use self::adjustable::Adjustable;
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{AdminError, Config, Listen};
@@ -20,10 +23,7 @@ use crate::handover::{Clock, Inbox, Live, Pendulum, Router, Shutdown, Turnstile}
 use crate::heap::Heap;
 use crate::http::admin::{self, Desk, Watch};
 use crate::http::{self, Door, Times, Visits};
-use crate::limits::{
-    ADMIN_CONNECTIONS_MAX, Budget, DESCRIPTORS_PER_THREAD, DESCRIPTORS_RESERVED, LimitsError,
-    TURNED_AWAY_MAX,
-};
+use crate::limits::{Budget, LimitsError};
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
@@ -120,45 +120,13 @@ struct Ground {
     ready: mpsc::Sender<Result<(), StartError>>,
 }
 
-/// What may change while the broker runs.
-#[derive(Debug)]
-struct Adjustable {
-    live: Live,
-    bodies: Arc<Budget>,
-    backlogs: Arc<Budget>,
-    hoard: Arc<Budget>,
-    topics: Arc<Budget>,
-}
-
-impl Adjustable {
-    fn new(ground: &Ground) -> Self {
-        let Ground { live, bodies, bounds, .. } = ground;
-        Self {
-            live: live.clone(),
-            bodies: Arc::clone(bodies),
-            backlogs: Arc::clone(&bounds.backlogs),
-            hoard: Arc::clone(&bounds.hoard),
-            topics: Arc::clone(&bounds.topics),
-        }
-    }
-
-    fn adopt(&self, config: &Config) {
-        let limits = &config.limits;
-        self.bodies.set_max(limits.bodies_budget_max());
-        self.backlogs.set_max(limits.backlogs_bytes_max);
-        self.hoard.set_max(limits.hoard_bytes_max());
-        self.topics.set_max(limits.topics_max);
-        self.live.adopt(limits.clone(), config.allow_origin.clone());
-    }
-}
-
 impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         config.limits.check()?;
         config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
         config.admin.check()?;
-        let (allowed, reserved) = (raise_descriptors(), reserved(config));
+        let (allowed, reserved) = (descriptors::raise(), descriptors::reserved(config));
         if allowed <= reserved {
             return Err(StartError::Descriptors { allowed, reserved });
         }
@@ -466,29 +434,6 @@ fn or_abort<T>(thread: &str, run: impl FnOnce() -> T) -> T {
         tracing::error!(thread, "panicked, ending");
         std::process::abort();
     })
-}
-
-/// Descriptors that are not for clients.
-fn reserved(config: &Config) -> usize {
-    let acceptors = config.acceptors.get();
-    let is_administered = config.admin.listen.is_some();
-    let threads = config.shards.get() + acceptors + usize::from(is_administered);
-    let own = DESCRIPTORS_PER_THREAD * threads + acceptors * config.listen.len();
-    let limits = &config.limits;
-    let turns_away = limits.address_connections_max.is_some() || limits.accept_rate_max.is_some();
-    let more = [(turns_away, TURNED_AWAY_MAX), (is_administered, 1 + ADMIN_CONNECTIONS_MAX)];
-    let more = more.into_iter().filter(|(is_needed, _)| *is_needed);
-    DESCRIPTORS_RESERVED.max(own) + more.map(|(_, count)| count).sum::<usize>()
-}
-
-/// Raises the soft limit of descriptors to the hard one; what it is then.
-fn raise_descriptors() -> usize {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::warn!(%error, "cannot raise the limit of descriptors");
-    }
-    let now = getrlimit(Resource::Nofile).current;
-    now.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// An error of the system without its number: `address already in use`.

@@ -177,8 +177,10 @@ codes! {
         counter: connections_full,
     }
     AddressFull = "address-full" 429 {
-        means: "the client's address has `--connections-per-ip` connections, or requests through a proxy",
-        cause: "a client that opens one for each topic, or many behind one address, or behind a proxy that is not trusted",
+        means: "the client's address has `--connections-per-ip` connections, or requests through a \
+                proxy",
+        cause: "a client that opens one for each topic, or many behind one address, or behind a \
+                proxy that is not trusted",
         cure: "close some, or try later",
         flag: "connections-per-ip",
         counter: address_full,

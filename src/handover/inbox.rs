@@ -1,8 +1,8 @@
 //! Where arrivals land: one bounded inbox per shard, and the way into each of them.
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Weak};
 
 use ahash::RandomState;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -45,6 +45,22 @@ pub(crate) struct Inbox {
     gate: Arc<Gate>,
 }
 
+/// How full all inboxes are, for who looks at them without keeping them open.
+#[derive(Debug, Clone)]
+pub(crate) struct Inboxes {
+    shards: Weak<[Entrance]>,
+    count: usize,
+}
+
+/// How full one is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fill {
+    /// Arrivals.
+    pub(crate) entries: usize,
+    /// Their bodies.
+    pub(crate) bytes: usize,
+}
+
 /// The inbox is full; here is the arrival back.
 #[derive(Debug)]
 pub(crate) struct InboxFull(pub(crate) Arrival);
@@ -55,6 +71,11 @@ impl Router {
     pub(crate) fn new(shards: usize) -> (Self, Vec<Inbox>) {
         let (entrances, inboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| inbox()).unzip();
         (Self { keys: RandomState::new(), shards: entrances.into() }, inboxes)
+    }
+
+    /// A look at the inboxes, which holds up no shard that waits for their last sender to go.
+    pub(crate) fn inboxes(&self) -> Inboxes {
+        Inboxes { shards: Arc::downgrade(&self.shards), count: self.shards.len() }
     }
 
     /// The home shard: by pattern and root for pub/sub, so that a tree is never split; by pattern
@@ -90,6 +111,18 @@ impl Router {
                 Err(InboxFull(arrival))
             }
         }
+    }
+}
+
+impl Inboxes {
+    /// How full each is now; empty once nobody can send any more.
+    pub(crate) fn fill(&self) -> Vec<Fill> {
+        let Some(shards) = self.shards.upgrade() else { return vec![Fill::default(); self.count] };
+        let fill = |Entrance { sender, gate }: &Entrance| Fill {
+            entries: sender.len(),
+            bytes: gate.bytes.load(Ordering::Relaxed),
+        };
+        shards.iter().map(fill).collect()
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::addresses::Place;
 pub(crate) use self::clock::{Clock, Pendulum};
 pub(crate) use self::connection_id::ConnectionId;
-pub(crate) use self::inbox::{Inbox, InboxFull, Router};
+pub(crate) use self::inbox::{Fill, Inbox, InboxFull, Inboxes, Router};
 pub(crate) use self::live::{Live, Settings};
 pub(crate) use self::peer_address::PeerAddress;
 pub(crate) use self::shutdown::Shutdown;

@@ -43,13 +43,30 @@ impl fmt::Debug for Counter {
     }
 }
 
+/// One count, for who shows them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Its name, which no other has.
+    pub name: &'static str,
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    /// Whether it is what exists now, and not what happened.
+    pub is_now: bool,
+    /// The count.
+    pub value: u64,
+}
+
+/// The counts of what exists now, which fall as well as rise.
+const NOW: [&str; 5] =
+    ["connections", "topics", "backlog_messages", "backlog_bytes", "memory_bytes"];
+
 macro_rules! counters {
-    ($($(#[$doc:meta])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// What one thread counts. Aligned, so that no two threads share a cache line.
         #[derive(Debug, Default)]
         #[repr(align(128))]
         pub struct Counters {
-            $($(#[$doc])+ pub $name: Counter,)+
+            $($(#[doc = $doc])+ pub $name: Counter,)+
             /// What it says of its loop, if it is a shard.
             pub pulse: Pulse,
         }
@@ -57,8 +74,13 @@ macro_rules! counters {
         impl Counters {
             /// Every count by name.
             #[must_use]
-            pub fn each(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name.value()),)+]
+            pub fn each(&self) -> Vec<Count> {
+                vec![$(Count {
+                    name: stringify!($name),
+                    help: concat!($($doc,)+).trim_ascii(),
+                    is_now: NOW.contains(&stringify!($name)),
+                    value: self.$name.value(),
+                },)+]
             }
         }
     };
@@ -221,6 +243,18 @@ impl Metrics {
         let counters = Arc::new(Counters::default());
         self.threads.push(Arc::clone(&counters));
         counters
+    }
+
+    /// Every count by name, summed over the threads.
+    #[must_use]
+    pub fn each(&self) -> Vec<Count> {
+        let mut sums = Counters::default().each();
+        for thread in &self.threads {
+            for (sum, count) in sums.iter_mut().zip(thread.each()) {
+                sum.value = sum.value.wrapping_add(count.value);
+            }
+        }
+        sums
     }
 
     /// One count, summed over the threads.

@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use std::{thread, vec};
 
 use tokio::net::TcpListener;
@@ -120,6 +120,21 @@ struct Ground {
     ready: mpsc::Sender<Result<(), StartError>>,
 }
 
+impl Ground {
+    /// What operators see of the broker.
+    fn watch(&self, metrics: &Metrics, config: &Config) -> Watch {
+        Watch {
+            metrics: metrics.clone(),
+            clock: self.clock.clone(),
+            inboxes: self.router.inboxes(),
+            shutdown: self.shutdown.clone(),
+            descriptors: Arc::clone(&self.descriptors),
+            memory_max: config.limits.memory_bytes_max,
+            started: SystemTime::now(),
+        }
+    }
+}
+
 impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
@@ -180,7 +195,7 @@ impl Server {
         server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
         server.admin = of_admin
             .map(|(listen, listener)| {
-                let watch = Watch::new(server.metrics.clone(), ground.clock.clone());
+                let watch = ground.watch(&server.metrics, config);
                 start_admin(config, listen, listener, watch, &mut ground)
             })
             .transpose()?;
@@ -385,7 +400,6 @@ fn start_admin(
     let desk = Desk {
         counters: next(&mut ground.counters),
         watch,
-        shutdown: ground.shutdown.clone(),
         hosts: config.admin.hosts.clone(),
         times: Times::default(),
     };

@@ -27,6 +27,7 @@ mod keepalive;
 mod many_topics;
 mod memory;
 mod messages;
+mod metrics;
 mod model;
 mod origins;
 mod panics;

@@ -225,7 +225,7 @@ fn operating_lists_the_flags_of_the_help() {
 fn operating_names_every_counter_and_no_other() {
     let operating = document("docs/operating.md");
     let counters = Counters::default();
-    let exist: Vec<_> = counters.each().into_iter().map(|(name, _)| name).collect();
+    let exist: Vec<_> = counters.each().into_iter().map(|count| count.name).collect();
     let watched = rows(&operating, "What to watch");
     let named: Vec<&str> = watched.iter().flat_map(|row| row[0].split(", ")).collect();
     for name in &exist {

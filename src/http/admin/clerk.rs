@@ -13,7 +13,7 @@ use super::super::answer::{self, Answer, Denial};
 use super::super::framing;
 use super::super::wire::Progress;
 use super::route::{ROUTES, Route};
-use super::{Desk, health, host};
+use super::{Desk, exposition, health, host};
 use crate::code::RefusalCode;
 
 /// Serves the requests of one HTTP connection.
@@ -71,6 +71,7 @@ fn serve(desk: &Desk, route: Route, json: bool) -> Result<Answer, Denial> {
     match route {
         Route::Live => Ok(health::live(json)),
         Route::Ready => health::ready(desk, json),
+        Route::Metrics => Ok(exposition::answer(&desk.watch)),
     }
 }
 

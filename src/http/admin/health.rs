@@ -15,10 +15,11 @@ pub(super) fn live(json: bool) -> Answer {
 
 /// Whether new clients are welcome, and if not, why.
 pub(super) fn ready(desk: &Desk, json: bool) -> Result<Answer, Denial> {
-    if desk.shutdown.has_begun() {
+    let seen = desk.watch.see();
+    if seen.is_draining {
         return Err(Refusal::draining().into());
     }
-    if let Some((shard, stuck)) = desk.watch.stuck() {
+    if let Some((shard, stuck)) = seen.stuck() {
         let message = format!("shard {shard} is stuck: its loop has not answered for {stuck:.1?}");
         return Err(Denial::new(RefusalCode::ShardStuck, message));
     }

@@ -4,6 +4,7 @@
 //! while the broker drains.
 
 mod clerk;
+mod exposition;
 mod health;
 mod host;
 mod route;
@@ -28,7 +29,6 @@ use super::Times;
 use super::alarm::Alarm;
 use super::visit::read_all;
 use super::wire::{Phase, Progress, Wire};
-use crate::handover::Shutdown;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
 use crate::metrics::Counters;
 use crate::socket::Socket;
@@ -40,8 +40,6 @@ pub(crate) struct Desk {
     pub(crate) counters: Arc<Counters>,
     /// What the broker says of itself.
     pub(crate) watch: Watch,
-    /// Tells that the broker drains.
-    pub(crate) shutdown: Shutdown,
     /// `--admin-host`.
     pub(crate) hosts: Vec<String>,
     /// How long to wait for what.

@@ -7,10 +7,12 @@ pub(super) enum Route {
     Live,
     /// `/health/ready`
     Ready,
+    /// `/metrics`
+    Metrics,
 }
 
 /// What there is, for the sentence of a 404.
-pub(super) const ROUTES: &str = "/health/live and /health/ready";
+pub(super) const ROUTES: &str = "/health/live, /health/ready and /metrics";
 
 impl Route {
     /// Where a path leads.
@@ -18,6 +20,7 @@ impl Route {
         Some(match path {
             "/health/live" => Self::Live,
             "/health/ready" => Self::Ready,
+            "/metrics" => Self::Metrics,
             _ => return None,
         })
     }
@@ -25,7 +28,7 @@ impl Route {
     /// The methods that the route takes, as `Allow` lists them (RFC 9110 10.2.1).
     pub(super) const fn methods(self) -> &'static str {
         match self {
-            Self::Live | Self::Ready => "GET, HEAD",
+            Self::Live | Self::Ready | Self::Metrics => "GET, HEAD",
         }
     }
 }

@@ -1,0 +1,119 @@
+//! What Prometheus reads: every counter, in a form that its own tool finds no fault with.
+
+#![expect(clippy::float_cmp, reason = "what is counted is whole")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::process::{Command, Stdio};
+
+use mercury::metrics::Counters;
+
+use crate::admin::{administered, ask};
+use crate::server::TestServer;
+
+/// The series of a page: name and labels as they stand, and the value.
+pub(crate) type Series = BTreeMap<String, f64>;
+
+/// What the broker says now.
+async fn page(server: &TestServer) -> String {
+    let answer = ask(server.admin_port(), "/metrics").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    answer.body
+}
+
+/// All series of a page.
+pub(crate) fn series(page: &str) -> Series {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    let each = lines.map(|line| {
+        let (name, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+        (name.to_owned(), value.parse().unwrap_or_else(|_| panic!("{line}")))
+    });
+    each.collect()
+}
+
+/// What one series says now.
+async fn value(server: &TestServer, name: &str) -> f64 {
+    let series = series(&page(server).await);
+    *series.get(name).unwrap_or_else(|| panic!("no {name} in {series:?}"))
+}
+
+#[tokio::test]
+async fn promtool_finds_no_fault() {
+    let server = TestServer::with(administered);
+    let _subscriber = server.connect("/sub/a").await;
+    assert_eq!(server.post("/pub/a", "hello").await.0, 200);
+    let page = page(&server).await;
+    let tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut tool) = tool else {
+        // tests/run fetches it
+        assert!(std::env::var_os("TESTS_SKIPPED").is_none(), "promtool is not on the PATH");
+        return eprintln!("skipped: promtool of Debian's package prometheus is not on the PATH");
+    };
+    tool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    let output = tool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}\n{page}");
+}
+
+#[tokio::test]
+async fn every_counter_is_there_with_its_help_and_type() {
+    let server = TestServer::with(administered);
+    let page = page(&server).await;
+    for count in Counters::default().each() {
+        let kind = if count.is_now { "gauge" } else { "counter" };
+        let name = format!("mercury_{}{}", count.name, if count.is_now { "" } else { "_total" });
+        assert!(page.contains(&format!("\n# TYPE {name} {kind}\n")), "{name}");
+        assert!(page.contains(&format!("# HELP {name} {}\n", count.help)), "{name}");
+        let has_series =
+            |line: &str| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with([' ', '{']));
+        assert!(page.lines().any(has_series), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_counted_there() {
+    let server = TestServer::with(|config| {
+        administered(config);
+        config.shards = NonZeroUsize::new(3).unwrap();
+    });
+    let mut subscriber = server.connect("/sub/a").await;
+    let _peer = server.connect("/bus/a").await;
+    assert_eq!(server.post("/pub/a", "hello").await.0, 200);
+    assert_eq!(subscriber.text().await, "hello");
+    assert_eq!(value(&server, "mercury_connections").await, 2.0);
+    assert_eq!(value(&server, "mercury_posts_in_total").await, 1.0);
+    let page = page(&server).await;
+    let series = series(&page);
+    let sum = |start: &str| {
+        let each = series.iter().filter(|(name, _)| name.starts_with(start));
+        each.map(|(_, value)| *value).sum::<f64>()
+    };
+    assert_eq!(sum("mercury_shard_connections{"), 2.0);
+    for shard in 0..3 {
+        for gauge in ["heartbeat_age_seconds", "inbox_entries", "inbox_bytes"] {
+            assert!(
+                series.contains_key(&format!("mercury_{gauge}{{shard=\"{shard}\"}}")),
+                "{page}"
+            );
+        }
+        let lag = format!("mercury_loop_lag_seconds_count{{shard=\"{shard}\"}}");
+        assert!(series.contains_key(&lag), "{page}");
+    }
+    assert_eq!(series["mercury_shards"], 3.0);
+    assert_eq!(series["mercury_draining"], 0.0);
+    assert!(series["mercury_start_time_seconds"] > 1.7e9);
+    assert!(series["mercury_descriptors"] >= 2.0);
+    assert!(series["mercury_descriptors_max"] > series["mercury_descriptors"]);
+    assert!(series["mercury_memory_max_bytes"] > series["mercury_memory_bytes"]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(series[&format!("mercury_build_info{{version=\"{version}\"}}")], 1.0);
+    // a topic may be anything, and there may be a million of them
+    assert!(!page.contains("topic=") && !page.contains("\"a\""), "{page}");
+}

@@ -1,6 +1,6 @@
 //! Where those who run the broker look at it: a listener of their own.
 
-use super::Listen;
+use super::{Endpoint, Listen};
 
 /// The listener for operators, and who may reach it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +31,9 @@ pub struct HostError;
 impl Admin {
     /// Whether nobody can reach it who should not.
     pub fn check(&self) -> Result<(), AdminError> {
-        match &self.listen {
-            Some(Listen { url, address, .. }) if !self.is_public && !address.ip().is_loopback() => {
+        let Some(Listen { url, endpoint, .. }) = &self.listen else { return Ok(()) };
+        match endpoint {
+            Endpoint::Tcp { address, .. } if !self.is_public && !address.ip().is_loopback() => {
                 Err(AdminError { url: url.clone() })
             }
             _ => Ok(()),
@@ -59,9 +60,13 @@ mod tests {
 
     #[test]
     fn others_reach_it_only_where_somebody_said_so() {
-        for url in
-            ["http://127.0.0.1:1", "http://127.9.9.9:1", "http://localhost:1", "http://[::1]:1"]
-        {
+        for url in [
+            "http://127.0.0.1:1",
+            "http://127.9.9.9:1",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "http+unix://m",
+        ] {
             assert_eq!(admin(url, false).check(), Ok(()), "{url}");
         }
         for url in ["http://*:1", "http://0.0.0.0:1", "http://[::]:1", "http://192.0.2.1:1"] {

@@ -20,7 +20,7 @@ use std::num::NonZeroUsize;
 use crate::limits::Limits;
 
 pub use admin::{Admin, AdminError, HostError};
-pub use listen::{Listen, ListenError};
+pub use listen::{Endpoint, Listen, ListenError, Tls, Verify};
 pub use log::{Log, LogFilter, LogFilterError, LogFormat};
 pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};

@@ -70,6 +70,7 @@ pub(crate) struct Refused {
 mod tests {
     use std::io::Read as _;
     use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
     use std::pin::Pin;
     use std::sync::Arc;
     use std::task::{Context, Waker};
@@ -95,7 +96,7 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         SockRef::from(&socket).set_send_buffer_size(8 * 1024).unwrap();
         let handshake = Handshake {
-            socket: socket.into(),
+            socket: OwnedFd::from(socket).into(),
             left_over: left_over.into(),
             descriptor: Descriptor::take(&Arc::new(Budget::new(1))).unwrap(),
             peer: peer.into(),

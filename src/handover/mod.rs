@@ -10,7 +10,6 @@ mod clock;
 mod connection_id;
 mod inbox;
 mod live;
-mod peer_address;
 mod shutdown;
 mod turnstile;
 
@@ -24,7 +23,6 @@ pub(crate) use self::clock::{Clock, Pendulum};
 pub(crate) use self::connection_id::ConnectionId;
 pub(crate) use self::inbox::{Fill, Inbox, InboxFull, Inboxes, Router};
 pub(crate) use self::live::{Live, Settings};
-pub(crate) use self::peer_address::PeerAddress;
 pub(crate) use self::shutdown::Shutdown;
 pub(crate) use self::turnstile::Turnstile;
 use crate::broker::topic::Topic;
@@ -32,6 +30,7 @@ use crate::broker::{Kind, Pattern, Role};
 use crate::limits::Budget;
 use crate::refusal::Refusal;
 use crate::socket::Detached;
+pub(crate) use crate::socket::PeerAddress;
 
 /// What crosses to a shard.
 #[derive(Debug)]

@@ -42,7 +42,8 @@ impl Turnstile {
         }
     }
 
-    /// Lets one more connection in, or not; of nobody yet, when it is a proxy's. Who is refused for
+    /// Lets one more connection in, or not; of nobody when it is a proxy's,
+    /// whose clients count, or a process of this machine. Who is refused for
     /// its address does not count for the pace: one client must not use up what is there for all.
     pub(crate) fn pass(&self, client: Option<IpAddr>) -> Result<Option<Place>, Refusal> {
         let place = client.map_or(Ok(None), |client| self.place(client))?;

@@ -1,7 +1,7 @@
 //! One visit at a time for `tests/fuzz`: a door without a listener before it or a shard behind it.
 
 use std::cell::RefCell;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ use crate::handover::{Arrival, Descriptor, Inbox, Live, PeerAddress, Router, Shu
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
-use crate::socket::{Detached, Socket};
+use crate::socket::Socket;
 
 /// Turns that a visit gets between two pieces of what its client sends.
 const TURNS_PER_PIECE: usize = 3;
@@ -93,9 +93,7 @@ impl House {
             client.set_nonblocking(true).expect("a socket");
             socket.set_nonblocking(true).expect("a socket");
             let client = tokio::net::UnixStream::from_std(client).expect("a socket");
-            // to the door it is a socket like any other
-            let socket = Detached::from(TcpStream::from(OwnedFd::from(socket)));
-            let socket = Socket::watch(socket).expect("a socket");
+            let socket = Socket::watch(OwnedFd::from(socket).into()).expect("a socket");
             let descriptor = Descriptor::take(&self.door.descriptors).expect("given back");
             let peer = PeerAddress::new(Ipv4Addr::LOCALHOST.into(), None);
             let guest = self.door.visits.enter(&self.door);

@@ -29,11 +29,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub(crate) use self::listener::bind;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
 use crate::config::{Mode, Proxies};
@@ -43,6 +41,7 @@ use crate::limits::{
 };
 use crate::memory::Meter;
 use crate::metrics::Counters;
+use crate::socket::Listener;
 
 /// What the connections of one acceptor share.
 #[derive(Debug)]
@@ -155,7 +154,7 @@ impl Drop for Guest {
 
 /// Serves on all listeners of one acceptor until the broker drains and the requests under way are
 /// answered, or until the drain's deadline. Must run on a `LocalRuntime`.
-pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<TcpListener>) {
+pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<Listener>) {
     for listener in listeners {
         tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener));
     }

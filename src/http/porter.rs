@@ -46,7 +46,8 @@ impl Porter {
             return Ok((self.peer, None));
         }
         let client = forwarded::client(proxies, self.peer, headers);
-        Ok((client, turnstile.place(client.address())?))
+        let place = client.counted().map_or(Ok(None), |client| turnstile.place(client))?;
+        Ok((client, place))
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::{Arc, mpsc};
 use std::time::{Instant, SystemTime};
 use std::{thread, vec};
 
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
@@ -27,11 +26,14 @@ use crate::limits::{Budget, LimitsError};
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
+use crate::socket::{self, Listener, Opened, SocketFile};
 
 /// A running broker. Dropping it begins to drain it without waiting; [`Server::drain`] waits.
 #[derive(Debug)]
 pub struct Server {
     urls: Vec<String>,
+    /// Of Unix sockets; removed when nobody accepts any more.
+    files: Vec<SocketFile>,
     /// The listener for operators.
     admin: Option<Admin>,
     pins: Plan,
@@ -55,6 +57,8 @@ struct Admin {
     end: oneshot::Sender<()>,
     /// Told when it has ended.
     ended: oneshot::Receiver<()>,
+    /// Of its Unix socket; removed behind it.
+    _file: Option<SocketFile>,
 }
 
 /// Why the broker did not start.
@@ -146,13 +150,9 @@ impl Server {
             return Err(StartError::Descriptors { allowed, reserved });
         }
         let descriptors = allowed - reserved;
-        let listeners = config.listen.iter().map(|listen| bind(listen, config));
-        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
-        let urls = config.listen.iter().zip(&listeners);
-        let urls = urls.map(|(listen, listener)| bound(listen, listener)).collect();
-        let of_admin = config.admin.listen.as_ref();
-        let of_admin =
-            of_admin.map(|listen| bind(listen, config).map(|listener| (listen, listener)));
+        let opened = config.listen.iter().map(|listen| open(listen, config));
+        let opened = opened.collect::<Result<Vec<_>, _>>()?;
+        let of_admin = config.admin.listen.as_ref().map(|listen| open(listen, config));
         let of_admin = of_admin.transpose()?;
         let pins = cores::plan(&config.pin, config.shards);
         let (router, inboxes) = Router::new(config.shards.get());
@@ -179,7 +179,8 @@ impl Server {
         };
         // from here on an early return drains what was started
         let mut server = Self {
-            urls,
+            urls: opened.iter().map(|opened| opened.url.clone()).collect(),
+            files: vec![],
             admin: None,
             pins,
             metrics,
@@ -192,11 +193,12 @@ impl Server {
         };
         server.clock = Some(start_clock(&ground, pendulum, heap)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
-        server.acceptors = start_acceptors(config, &listeners, &mut ground)?;
+        server.acceptors = start_acceptors(config, &opened, &mut ground)?;
+        server.files = opened.into_iter().filter_map(|opened| opened.file).collect();
         server.admin = of_admin
-            .map(|(listen, listener)| {
+            .map(|opened| {
                 let watch = ground.watch(&server.metrics, config);
-                start_admin(config, listen, listener, watch, &mut ground)
+                start_admin(config, opened, watch, &mut ground)
             })
             .transpose()?;
         started.iter().take(threads).collect::<Result<(), _>>()?;
@@ -262,7 +264,9 @@ impl Server {
         }
     }
 
-    fn begin_drain(&self) {
+    fn begin_drain(&mut self) {
+        // before the listeners close: another broker may be waiting for the path
+        self.files.clear();
         self.shutdown.begin();
         if let Some(clock) = &self.clock {
             clock.unpark();
@@ -276,15 +280,13 @@ impl Drop for Server {
     }
 }
 
-fn bind(listen: &Listen, config: &Config) -> Result<std::net::TcpListener, StartError> {
-    http::bind(listen, config.accept_backlog, &config.limits)
-        .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
-}
-
-/// A listener's URL, with the port that the system chose.
-fn bound(listen: &Listen, listener: &std::net::TcpListener) -> String {
-    let port = listener.local_addr().map_or(listen.address.port(), |bound| bound.port());
-    listen.bound(port)
+fn open(listen: &Listen, config: &Config) -> Result<Opened, StartError> {
+    let opened = if listen.tls.is_some() {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "https is not available yet"))
+    } else {
+        socket::open(listen, config.accept_backlog, &config.limits)
+    };
+    opened.map_err(|source| StartError::Listen { url: listen.url.clone(), source })
 }
 
 /// What the next thread counts in.
@@ -347,13 +349,13 @@ fn start_shards(
 /// An acceptor is one thread with all listeners.
 fn start_acceptors(
     config: &Config,
-    listeners: &[std::net::TcpListener],
+    opened: &[Opened],
     ground: &mut Ground,
 ) -> Result<Vec<oneshot::Receiver<()>>, StartError> {
     let mut ended = vec![];
     for number in 0..config.acceptors.get() {
         let name = format!("acceptor-{number}");
-        let copies = listeners.iter().map(std::net::TcpListener::try_clone);
+        let copies = opened.iter().map(|opened| opened.bound.try_clone());
         let copies = copies
             .collect::<io::Result<Vec<_>>>()
             .map_err(|source| StartError::Thread { what: name.clone(), source })?;
@@ -377,7 +379,7 @@ fn start_acceptors(
             let runtime =
                 Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
             runtime.block_on(async {
-                let copies = copies.into_iter().map(TcpListener::from_std);
+                let copies = copies.into_iter().map(Listener::watch);
                 let listeners = copies.collect::<io::Result<Vec<_>>>()?;
                 ready();
                 http::serve(Rc::new(door), listeners).await;
@@ -391,12 +393,11 @@ fn start_acceptors(
 /// Operators have a thread of their own: nobody whom they look at can keep them waiting.
 fn start_admin(
     config: &Config,
-    listen: &Listen,
-    listener: std::net::TcpListener,
+    opened: Opened,
     watch: Watch,
     ground: &mut Ground,
 ) -> Result<Admin, StartError> {
-    let url = bound(listen, &listener);
+    let Opened { url, bound, file } = opened;
     let desk = Desk {
         counters: next(&mut ground.counters),
         watch,
@@ -408,14 +409,14 @@ fn start_admin(
         let runtime =
             Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         runtime.block_on(async {
-            let listener = TcpListener::from_std(listener)?;
+            let listener = Listener::watch(bound)?;
             ready();
             // it ends when the other side is gone, without a word
             admin::serve(desk, listener, async { told.await.unwrap_or_default() }).await;
             Ok(())
         })
     })?;
-    Ok(Admin { url, end, ended })
+    Ok(Admin { url, end, ended, _file: file })
 }
 
 /// Starts a thread that says when it is ready, and what came of it when it ends.

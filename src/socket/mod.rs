@@ -1,8 +1,13 @@
 //! A client's socket, whatever kind it is: one type that crosses threads, and one that a runtime
 //! watches.
 
+mod file;
+mod listener;
+mod peer;
+
 use std::io::{self, IoSlice, Write as _};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,6 +18,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+
+pub(crate) use self::file::SocketFile;
+pub(crate) use self::listener::{Listener, Opened, open};
+pub(crate) use self::peer::PeerAddress;
 
 /// A client's socket that no runtime knows, on its way from one thread to another.
 ///
@@ -43,9 +52,9 @@ impl Detached {
 }
 
 /// A descriptor that does not block.
-impl From<std::net::TcpStream> for Detached {
-    fn from(socket: std::net::TcpStream) -> Self {
-        Self(socket)
+impl From<OwnedFd> for Detached {
+    fn from(socket: OwnedFd) -> Self {
+        Self(socket.into())
     }
 }
 
@@ -148,9 +157,13 @@ impl Socket {
         rustix::net::shutdown(&self.0, rustix::net::Shutdown::Write)
     }
 
-    /// How long the kernel bears with a TCP peer that takes nothing.
+    /// How long the kernel bears with a peer that takes nothing. Only TCP has that: a process of
+    /// this machine cannot vanish unnoticed.
     pub(crate) fn set_dead_after(&self, wait: Duration) -> io::Result<()> {
-        SockRef::from(&self.0).set_tcp_user_timeout(Some(wait))
+        match SockRef::from(&self.0).set_tcp_user_timeout(Some(wait)) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::OPNOTSUPP) => Ok(()),
+            result => result,
+        }
     }
 
     /// Makes the coming close a reset: what the kernel holds for a peer that does not read is

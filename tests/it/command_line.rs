@@ -51,8 +51,12 @@ async fn a_wrong_value_ends_with_one_line_and_status_2_before_anything_listens()
     let cases = [
         (&["-l", "*:80"][..], "--listen: '*:80' has no scheme, say http://*:3000"),
         (&["-l", "http://*:99999"], "--listen: 'http://*:99999' has the port '99999', "),
-        (&["-l", "https://*:443"], "--listen: 'https://*:443' asks for https, which is not "),
-        (&["-l", "http+unix://%2Fx"], "--listen: 'http+unix://%2Fx' asks for http+unix, which "),
+        (
+            &["-l", "https://*:443"],
+            "--listen: 'https://*:443' has no cert, say https://*:443?cert=",
+        ),
+        (&["-l", "http+unix://x?mode=9"], "--listen: 'http+unix://x?mode=9' has '9' for mode, "),
+        (&["-l", "http://*:1", "-l", "http://[::1]:1"], "--listen: 'http://[::1]:1' is the same "),
         (&["-m", "test"], "--mode: 'test' is not development or production"),
         (&["-b", "0"], "--backlog: '0' is too small, the least is 1"),
         (&["-c", "many"], "--clients: 'many' is not a whole number"),

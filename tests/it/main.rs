@@ -24,6 +24,7 @@ mod heads;
 mod hoards;
 mod joining;
 mod keepalive;
+mod listeners;
 mod many_topics;
 mod memory;
 mod messages;

@@ -89,7 +89,8 @@ impl Process {
             // `listening on http://*:3000`, or the field of a JSON event
             if let Some((_, rest)) = line.split_once("listening on ") {
                 let url = rest.split('"').next().unwrap();
-                self.ports.push(url.rsplit(':').next().unwrap().parse().unwrap());
+                // a socket's file has none
+                self.ports.extend(url.rsplit(':').next().unwrap().parse::<u16>());
             }
             self.start.push(line);
             if started {

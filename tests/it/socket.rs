@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +26,7 @@ const LENGTH_64: u8 = 127;
 /// Receives so little that what it does not read soon waits at the broker.
 const SMALL_BYTES: u32 = 4096;
 
-/// A TCP connection that speaks HTTP, then frames.
+/// A connection that speaks HTTP, then frames.
 pub(crate) struct Socket {
     stream: TcpStream,
     /// Read and not yet used.
@@ -53,6 +56,14 @@ impl Socket {
     pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: BytesMut::new() }
+    }
+
+    /// A connection to a socket's file. tokio's type takes any stream socket.
+    pub(crate) fn open_file(file: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(file)?;
+        stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(OwnedFd::from(stream).into())?;
+        Ok(Self { stream, buffer: BytesMut::new() })
     }
 
     /// A TCP connection to 127.0.0.1 from any address of this host; the broker may reset it.

@@ -13,10 +13,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         "listen",
         "URL",
         "Where to listen, once for each address: http://HOST:PORT, HOST an IP address, localhost \
-         or *",
+         or *; or http+unix://FILE, / in it written %2F",
         |draft, urls| {
             let parse = |url: &Written| Listen::parse(&url.text).map_err(|error| url.wrong(error));
-            draft.config.listen = urls.iter().map(parse).collect::<Result<_, _>>()?;
+            let listen = urls.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+            for (number, (one, url)) in listen.iter().zip(urls).enumerate() {
+                for other in &listen[..number] {
+                    one.check_beside(other).map_err(|error| url.wrong(error))?;
+                }
+            }
+            draft.config.listen = listen;
             Ok(())
         },
         |config, _| Value::List(config.listen.iter().map(|listen| listen.url.clone()).collect()),

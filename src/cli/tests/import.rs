@@ -84,7 +84,7 @@ fn what_cannot_be_meant_here_is_an_error_with_its_place() {
         ("{ broker => { listen => [[]] } }", "1:26: listen: a text is expected"),
         (
             "{ broker => {\n listen => ['http://*', 'ftp://*'] } }",
-            "2:25: listen: 'ftp://*' has the unknown scheme 'ftp', say http",
+            "2:25: listen: 'ftp://*' has the unknown scheme 'ftp', say http, https or http+unix",
         ),
         (
             "{ broker => { allow_origin => 'http://a/' } }",

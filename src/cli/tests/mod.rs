@@ -186,7 +186,13 @@ fn a_wrong_flag_ends_with_one_line_and_status_2() {
         ("-l *:80", "--listen: '*:80' has no scheme, say http://*:3000"),
         (
             "-l https://*:443",
-            "--listen: 'https://*:443' asks for https, which is not available yet",
+            "--listen: 'https://*:443' has no cert, say \
+             https://*:443?cert=server.crt&key=server.key",
+        ),
+        (
+            "-l http://*:1 -l http://127.0.0.1:1",
+            "--listen: 'http://127.0.0.1:1' is the same address as 'http://*:1', which only \
+             ?reuse=1 on both allows",
         ),
         ("-m test", "--mode: 'test' is not development or production"),
         ("-b 0", "--backlog: '0' is too small, the least is 1"),
@@ -268,8 +274,12 @@ fn a_wrong_variable_is_named() {
     let cases = [
         ("MERCURY_SHARDS", "x", "is not a whole number"),
         ("MERCURY_PROXY", "maybe", "is not 1 or 0"),
-        ("MERCURY_LISTEN", "https://*", "asks for https, which is not available yet"),
-        ("MOJO_LISTEN", "ftp://*", "has the unknown scheme 'ftp', say http"),
+        (
+            "MERCURY_LISTEN",
+            "http+unix://a/b",
+            "has a '/' in the path of its socket file, which is written %2F",
+        ),
+        ("MOJO_LISTEN", "ftp://*", "has the unknown scheme 'ftp', say http, https or http+unix"),
         ("MERCURY_MODE", "test", "is not development or production"),
         ("MOJO_MAX_MESSAGE_SIZE", "0", "is too small, 0 is not unlimited here"),
     ];

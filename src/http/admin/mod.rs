@@ -19,7 +19,6 @@ use std::task::Poll;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -31,7 +30,7 @@ use super::visit::read_all;
 use super::wire::{Phase, Progress, Wire};
 use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
 use crate::metrics::Counters;
-use crate::socket::Socket;
+use crate::socket::{Listener, Socket};
 
 /// What the connections of operators share.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ pub(crate) struct Desk {
 }
 
 /// Serves operators until the end of the broker. Must run on a `LocalRuntime`.
-pub(crate) async fn serve(desk: Desk, listener: TcpListener, end: impl Future<Output = ()>) {
+pub(crate) async fn serve(desk: Desk, listener: Listener, end: impl Future<Output = ()>) {
     tokio::select! {
         () = end => {}
         () = accept(Rc::new(desk), listener) => {}
@@ -55,12 +54,12 @@ pub(crate) async fn serve(desk: Desk, listener: TcpListener, end: impl Future<Ou
 }
 
 /// Accepts for ever. When all places are taken, the others wait in the kernel's row.
-async fn accept(desk: Rc<Desk>, listener: TcpListener) {
+async fn accept(desk: Rc<Desk>, listener: Listener) {
     let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((socket, _)) => {
-                tokio::task::spawn_local(visit(Rc::clone(&desk), socket.into(), place));
+                tokio::task::spawn_local(visit(Rc::clone(&desk), socket, place));
             }
             Err(error) => {
                 // whatever it is, trying again at once might spin

@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{Door, Times, Visits, bind, serve};
+use super::{Door, Times, Visits, serve};
 use crate::broker::{Kind, Role};
 use crate::code::RefusalCode;
 use crate::config::{Listen, Mode, Proxies};
@@ -25,6 +24,7 @@ use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
 use crate::refusal::Refusal;
+use crate::socket::{Listener, open};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -69,10 +69,9 @@ impl House {
 
     fn with(settings: Settings) -> Self {
         let Settings { limits, times, descriptors, is_stuck } = settings;
-        let address = "127.0.0.1:0".parse().unwrap();
-        let listen = Listen { url: String::new(), address, dual_stack: false };
-        let listener = bind(&listen, None, &limits).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listen = Listen::parse("http://127.0.0.1:0").unwrap();
+        let bound = open(&listen, None, &limits).unwrap().bound;
+        let address = SocketAddr::from(([127, 0, 0, 1], bound.port().unwrap()));
         let counters = Arc::new(Counters::default());
         let bodies = Arc::new(Budget::new(limits.bodies_bytes_max));
         let descriptors = Arc::new(Budget::new(descriptors));
@@ -100,7 +99,7 @@ impl House {
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();
             runtime.block_on(async {
-                serve(Rc::new(door), vec![TcpListener::from_std(listener).unwrap()]).await;
+                serve(Rc::new(door), vec![Listener::watch(bound).unwrap()]).await;
             });
         });
         let acceptor = Some(acceptor);

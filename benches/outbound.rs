@@ -84,7 +84,7 @@ fn bench_drop(criterion: &mut Criterion) {
             let mut outbound = lagging(&batch);
             bencher.iter(|| {
                 let whole = 0..batch.len();
-                outbound.push_dropping_oldest(black_box(&batch), whole, batch.len())
+                outbound.push_dropping_oldest(black_box(&batch), whole, batch.len(), 0)
             });
         });
     }
@@ -103,7 +103,8 @@ fn bench_cut(criterion: &mut Criterion) {
             outbound
         };
         group.bench_function(BenchmarkId::from_parameter(messages), |bencher| {
-            bencher.iter_batched_ref(partly_written, Outbound::cut, BatchSize::SmallInput);
+            let cut = |outbound: &mut Outbound| outbound.cut(0);
+            bencher.iter_batched_ref(partly_written, cut, BatchSize::SmallInput);
         });
     }
     group.finish();

@@ -21,6 +21,12 @@ codes! {
         flag: "inactivity-timeout",
         counter: inactive,
     }
+    TlsKeysSpent = "tls-keys-spent" 1001 {
+        means: "a key of TLS 1.2 was used as often as it may be, and cannot be changed",
+        cause: "about sixteen million writes on one connection",
+        cure: "connect again, or speak TLS 1.3",
+        counter: tls_keys_spent,
+    }
     FrameNotMasked = "frame-not-masked" 1002 {
         means: "a frame of the client's is not masked",
         cause: "a WebSocket library that was used as a server's",

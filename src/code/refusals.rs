@@ -31,6 +31,12 @@ codes! {
         cure: "`localhost`, an IP address, or a name of `--admin-host`",
         flag: "admin-host",
     }
+    TlsExpected = "tls-expected" 400 {
+        means: "a request without TLS to a port that speaks it",
+        cause: "a URL of http:// or ws://, or a proxy that takes TLS off and is not told to",
+        cure: "https:// or wss://",
+        counter: tls_expected,
+    }
     UpgradeRequired = "upgrade-required" 426 {
         means: "a plain GET on a socket's route",
         cause: "a browser's address line, or a proxy that does not pass `Upgrade` on",

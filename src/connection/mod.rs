@@ -135,7 +135,7 @@ impl Line {
             self.end(table, *ending);
             return Turn::Again;
         }
-        if !writer.outbound.is_empty() && !self.write(table, cx) {
+        if writer.waits() && !self.write(table, cx) {
             self.end(table, Ending::Drop);
             return Turn::Again;
         }
@@ -152,11 +152,14 @@ impl Line {
     fn linger(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
         let Phase::Lingering { end_of_input, shut } = &mut self.phase else { return Turn::Again };
         let (writer, _) = table.writers.of(self.id);
-        let waits = !writer.outbound.is_empty();
-        if !waits && !*shut {
-            *end_of_input |= writer.socket.shut().is_err();
-            *shut = true;
+        if writer.outbound.is_empty() && !*shut {
+            writer.socket.close();
+            if !writer.waits() {
+                *end_of_input |= writer.socket.shut().is_err();
+                *shut = true;
+            }
         }
+        let waits = writer.waits();
         if !*end_of_input {
             match discard(&writer.socket, home, cx) {
                 Poll::Ready(()) => *end_of_input = true,
@@ -174,7 +177,7 @@ impl Line {
     fn write(&mut self, table: &mut Table, cx: &mut Context<'_>) -> bool {
         let (writer, ground) = table.writers.of(self.id);
         let before = writer.outbound.bytes();
-        while !writer.outbound.is_empty() {
+        while writer.waits() {
             match writer.socket.poll_write_ready(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => return false,
@@ -209,6 +212,11 @@ impl Line {
                 self.end(table, Ending::Drop);
                 return Turn::Again;
             };
+            if writer.socket.is_inside_record() {
+                // as good as a message that does not end
+                let now = table.writers.ground.moment;
+                table.writers.of(self.id).0.life.unfinished.get_or_insert(now);
+            }
             if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
                 return self.halt(table, *halt, cx);
             }
@@ -320,7 +328,7 @@ impl Line {
                 return self.leave(table);
             }
         };
-        writer.outbound.cut();
+        writer.outbound.cut(writer.socket.ahead());
         if cut_inside_job {
             // the job goes to another puller: this one must not get the rest of it
             return self.leave(table);
@@ -340,7 +348,7 @@ impl Line {
         self.reader.forget(self.id, table);
     }
 
-    /// Leaves the topic; whether a puller's job is partly on the wire.
+    /// Leaves the topic; whether a puller's job is partly on the wire, or encrypted for it.
     fn leave_topic(&self, table: &mut Table) -> bool {
         let (writer, _) = table.writers.of(self.id);
         let unwritten = if writer.role == Role::Puller && writer.life.parted.is_none() {
@@ -348,7 +356,8 @@ impl Line {
         } else {
             vec![]
         };
-        let inside = writer.role == Role::Puller && writer.outbound.is_inside_frame();
+        let is_begun = writer.outbound.is_inside_frame() || writer.socket.ahead() > 0;
+        let inside = writer.role == Role::Puller && is_begun;
         table.broker.leave(self.id, unwritten);
         inside
     }
@@ -379,7 +388,7 @@ impl Drop for Connection {
 fn discard(socket: &Socket, home: &Home, cx: &mut Context<'_>) -> Poll<()> {
     let scratch = &mut *home.scratch.borrow_mut();
     for _ in 0..READS_PER_TURN_MAX {
-        if ready!(socket.poll_recv(scratch, cx)).is_none() {
+        if ready!(socket.poll_discard(scratch, cx)).is_none() {
             return Poll::Ready(());
         }
     }

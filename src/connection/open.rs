@@ -22,7 +22,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
         Ok(id) => id,
         Err(refusal) => return Err(Refused { socket, descriptor, json, refusal }),
     };
-    let socket = match Socket::watch(socket) {
+    let mut socket = match Socket::watch(socket) {
         Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(%peer, %error, "cannot watch the socket of a new connection");
@@ -39,6 +39,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
+    socket.count_on(&table.writers.ground.meter);
     // an empty socket takes 130 bytes or is gone
     let sent = socket.send(response.as_bytes());
     if !sent.is_ok_and(|count| count == response.len()) {

@@ -182,8 +182,9 @@ impl Reader {
             if self.carry.capacity() > 0 {
                 self.carry = vec![];
             }
-            if !self.decoder.is_inside_message() {
+            if !self.decoder.is_inside_message() && !writer.socket.is_inside_record() {
                 ground.meter.release(std::mem::take(&mut writer.unfinished_bytes));
+                writer.life.unfinished = None;
                 return true;
             }
         }

@@ -108,7 +108,7 @@ impl Writer {
             let text = "the broker is short of memory, and much waits for you (--memory-max)";
             return self.too_slow(Reason::new(CloseCode::MemoryShed, text), 0, ground);
         }
-        let dropped = self.outbound.drop_messages();
+        let dropped = self.outbound.drop_messages(self.socket.ahead());
         // the message that is partly written stays, and may be all that is left
         if dropped.messages > 0 {
             ground.counters.memory_sheds.add(1);

@@ -57,7 +57,10 @@ impl Writer {
                 let reason = Reason::with(CloseCode::SlowConsumer, text);
                 return self.too_slow(reason, run.len(), ground);
             }
-            Policy::DropOldest => self.outbound.push_dropping_oldest(batch, run, max),
+            Policy::DropOldest => {
+                let sealed = self.socket.ahead();
+                self.outbound.push_dropping_oldest(batch, run, max, sealed)
+            }
             Policy::DropNewest => self.outbound.push_dropping_newest(batch, run, max),
         };
         self.lose(dropped, ground);
@@ -75,7 +78,7 @@ impl Writer {
     pub(super) fn give_up(&mut self, reason: Reason, more: usize, ground: &Ground) {
         debug_assert_ne!(self.role, Role::Puller, "a puller is passed over");
         let behind = self.outbound.bytes() + more;
-        let dropped = self.outbound.cut() + more;
+        let dropped = self.outbound.cut(self.socket.ahead()) + more;
         ground.counters.slow_consumer_bytes.add(dropped as u64);
         self.end(Ending::TooSlow { reason, behind });
     }

@@ -250,8 +250,12 @@ impl Table {
                 self.broker.stall(id);
             }
             let due = writer.life.due(moment, id.0, is_puller, waits, &self.rules);
+            let is_worn = writer.socket.is_worn() && writer.life.parted.is_none();
             if let Some(lost) = writer.loss_to_log(now) {
                 self.log_drops(id, lost);
+            }
+            if is_worn {
+                self.wear_out(id);
             }
             self.act(id, due);
         }
@@ -292,6 +296,17 @@ impl Table {
                 self.log_closing(id, &reason);
             }
             Due::LingerEnd => writer.end(Ending::Reset),
+        }
+    }
+
+    /// Says goodbye to a connection while its key lets us.
+    #[cold]
+    fn wear_out(&mut self, id: MemberId) {
+        let (writer, ground) = self.writers.of(id);
+        if writer.ending.is_none() {
+            ground.counters.tls_keys_spent.add(1);
+            let text = "a TLS 1.2 key was used as often as it may be: connect again";
+            writer.end(Ending::Close(Reason::new(CloseCode::TlsKeysSpent, text)));
         }
     }
 

@@ -184,7 +184,7 @@ impl Writer {
     }
 
     /// The runs of a batch in one write: vectored, or copied when there are very many.
-    fn send_runs(&self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
+    fn send_runs(&mut self, batch: &Batch, runs: &[Range<usize>]) -> io::Result<usize> {
         if runs.len() > WRITE_PIECES_MAX {
             let copy: Vec<u8> = runs.iter().flat_map(|run| &batch[run.clone()]).copied().collect();
             return self.socket.send(&copy);
@@ -313,6 +313,11 @@ impl Writer {
         self.life.progress = ground.moment;
         self.life.behind = ground.moment;
         Some(written)
+    }
+
+    /// Whether anything is to be written.
+    pub(super) fn waits(&self) -> bool {
+        !self.outbound.is_empty() || self.socket.has_unsent()
     }
 
     /// Writes what is queued, as much as the socket takes in one write.

@@ -15,7 +15,7 @@ use tokio::task::yield_now;
 
 use super::forwarded;
 use super::visit::visit;
-use super::{Door, Times, Visits};
+use super::{Door, Handshakes, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::config::{Mode, Proxies};
@@ -77,6 +77,7 @@ impl House {
             mode: Mode::Production,
             times: Times::default(),
             visits: Visits::default(),
+            handshakes: Handshakes::new(1),
         };
         let inbox = inboxes.pop().expect("one shard");
         Self { runtime: runtime.expect("a runtime"), door: Rc::new(door), inbox }

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use rustix::io::Errno;
 use tokio::time::timeout;
 
-use super::Door;
 use super::rebuff::rebuff;
+use super::tls;
 use super::visit::visit;
-use crate::handover::Descriptor;
-use crate::socket::Listener;
+use super::{Door, Guest};
+use crate::handover::{Descriptor, Identity};
+use crate::socket::{Listener, PeerAddress, Socket};
 
 /// Whether accepting failed since that one client is gone already: accept(2) passes on what the
 /// network said of it.
@@ -31,8 +32,9 @@ fn is_gone(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| gone.contains(&errno))
 }
 
-/// Accepts until the drain begins. The listening socket is closed when this returns.
-pub(super) async fn accept(door: Rc<Door>, listener: Listener) {
+/// Accepts until the drain begins. The listening socket is closed when this returns. With an
+/// identity, TLS is spoken.
+pub(super) async fn accept(door: Rc<Door>, listener: Listener, identity: Option<Identity>) {
     while let Some(accepted) = until_drain(&door, listener.accept()).await {
         match accepted {
             Ok((socket, peer)) => {
@@ -42,14 +44,15 @@ pub(super) async fn accept(door: Rc<Door>, listener: Listener) {
                 let place = match door.turnstile.pass(client) {
                     Ok(place) => place,
                     Err(refusal) => {
-                        rebuff(&door, socket, refusal);
+                        rebuff(&door, socket, identity.clone(), peer, refusal);
                         continue;
                     }
                 };
                 let Some(mut descriptor) = descriptor(&door).await else { return };
                 descriptor.keep(place);
                 let guest = door.visits.enter(&door);
-                tokio::task::spawn_local(visit(guest, socket, peer, descriptor));
+                let identity = identity.clone();
+                tokio::task::spawn_local(welcome(guest, socket, identity, peer, descriptor));
             }
             Err(error) if is_exhausted(&error) => pause(&door).await,
             Err(error) => {
@@ -60,6 +63,19 @@ pub(super) async fn accept(door: Rc<Door>, listener: Listener) {
                 }
             }
         }
+    }
+}
+
+/// Serves one connection, once TLS is agreed on where it is spoken.
+async fn welcome(
+    guest: Guest,
+    socket: Socket,
+    identity: Option<Identity>,
+    peer: PeerAddress,
+    descriptor: Descriptor,
+) {
+    if let Some(socket) = tls::admit(&guest.0, socket, identity.as_ref(), peer).await {
+        visit(guest, socket, peer, descriptor).await;
     }
 }
 

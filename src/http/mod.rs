@@ -20,6 +20,7 @@ mod rebuff;
 mod route;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upgrade;
 mod visit;
 mod wire;
@@ -32,10 +33,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+pub(crate) use self::tls::Handshakes;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
 use crate::config::{Mode, Proxies};
-use crate::handover::{Arrival, InboxFull, Live, Router, Shutdown, Turnstile};
+use crate::handover::{Arrival, Identity, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
 };
@@ -71,6 +73,8 @@ pub(crate) struct Door {
     pub(crate) times: Times,
     /// HTTP connections that are open here.
     pub(crate) visits: Visits,
+    /// Those that have not got as far as HTTP.
+    pub(crate) handshakes: Handshakes,
 }
 
 impl Door {
@@ -154,9 +158,9 @@ impl Drop for Guest {
 
 /// Serves on all listeners of one acceptor until the broker drains and the requests under way are
 /// answered, or until the drain's deadline. Must run on a `LocalRuntime`.
-pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<Listener>) {
-    for listener in listeners {
-        tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener));
+pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<(Listener, Option<Identity>)>) {
+    for (listener, identity) in listeners {
+        tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener, identity));
     }
     door.shutdown.begun().await;
     door.router.take();

@@ -160,7 +160,7 @@ fn sort(
     }
     let topic = Topic::parse(name, door.live.now().limits.topic_bytes_max)?;
     if !asked {
-        return Err(upgrade::required(role, path, request.headers()));
+        return Err(upgrade::required(role, path, request.headers(), porter.progress.is_tls()));
     }
     if posts {
         let (_, place) = porter.seat(request.headers())?;

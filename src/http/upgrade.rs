@@ -73,12 +73,17 @@ pub(super) fn check<B>(request: &mut Request<B>) -> Result<String, Denial> {
 }
 
 /// What a GET on a socket's route is told: which route it is, and how to use it.
-pub(super) fn required(role: Role, request_path: &str, headers: &HeaderMap) -> Denial {
+pub(super) fn required(
+    role: Role,
+    request_path: &str,
+    headers: &HeaderMap,
+    is_tls: bool,
+) -> Denial {
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
     let host = host.filter(|host| (1..=255).contains(&host.len())).unwrap_or("localhost:3000");
-    let route = route::path(role);
+    let (route, scheme) = (route::path(role), if is_tls { "wss" } else { "ws" });
     let message = format!(
-        "{route}/*topic is a WebSocket: connect to it as in new WebSocket('ws://{host}{}')",
+        "{route}/*topic is a WebSocket: connect to it as in new WebSocket('{scheme}://{host}{}')",
         request_path.replace('\'', "%27")
     );
     Denial::new(RefusalCode::UpgradeRequired, message)

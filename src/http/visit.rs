@@ -68,6 +68,9 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descr
     match drive(door, &mut driven, &progress, &watched).await {
         End::Upgrade(upgrade) => {
             let rest = rest(driven);
+            // behind that stands what hyper has not asked for
+            let plain = socket.take_plain();
+            let rest = if plain.is_empty() { rest } else { [rest, plain.into()].concat().into() };
             hand_over(door, socket, rest, *upgrade, descriptor).await;
         }
         End::Over(Err(error)) if error.is_parse_version_h2() && progress.is_flushed() => {
@@ -211,7 +214,7 @@ fn long() -> Denial {
 }
 
 /// Turns down what hyper has not made a request of.
-async fn refuse(door: &Door, socket: Socket, denial: &Denial) {
+pub(super) async fn refuse(door: &Door, socket: Socket, denial: &Denial) {
     denial.refusal.count(&door.counters);
     say(door, socket, &denial.refusal, false).await;
 }

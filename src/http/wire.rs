@@ -2,25 +2,22 @@
 //! whether it can be taken away.
 
 use std::cell::Cell;
-use std::io::{self, ErrorKind, IoSlice};
-use std::net::Shutdown;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::tcp::WriteHalf;
 
 use super::head::Head;
 use super::upgrade::Upgrade;
-use crate::socket::Socket;
+use crate::socket::{Flow, Socket};
 
 /// A socket that hyper reads and writes, and that notes what happened in a [`Progress`].
 pub(super) struct Wire<'a> {
-    /// Reads, and knows the socket to write to.
-    half: ReadHalf<'a>,
+    /// The socket, TLS taken off.
+    flow: Flow<'a>,
     /// The head that passes; a pipelined one, whose start we don't know, is not watched.
     head: Head,
     /// Where the visit reads what happened.
@@ -52,6 +49,8 @@ pub(super) struct Progress {
     has_length: Cell<bool>,
     /// The first line of the head that comes is longer than we read; hyper gets no more of it.
     is_long: Cell<bool>,
+    /// TLS is between.
+    is_tls: Cell<bool>,
     /// A checked handshake that waits for its socket to be taken from hyper.
     parked: Cell<Option<Box<Upgrade>>>,
 }
@@ -75,30 +74,9 @@ impl<'a> Wire<'a> {
     /// A wire over a fresh socket, and what is left to watch the socket with: hyper, once it has
     /// the wire, lets nobody see it.
     pub(super) fn new(socket: &'a mut Socket, progress: Rc<Progress>) -> (Self, WriteHalf<'a>) {
-        let (half, watched) = socket.split();
-        (Self { half, head: Head::default(), progress }, watched)
-    }
-
-    /// Tries to write until the socket takes something or has no room.
-    fn send(
-        &self,
-        cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        let socket = self.half.as_ref();
-        let result = loop {
-            match socket.poll_write_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Pending => break Poll::Pending,
-            }
-            match write(socket) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                result => break Poll::Ready(result),
-            }
-        };
-        self.progress.wrote(&result);
-        result
+        progress.is_tls.set(socket.is_tls());
+        let (flow, watched) = socket.split();
+        (Self { flow, head: Head::default(), progress }, watched)
     }
 }
 
@@ -153,6 +131,11 @@ impl Progress {
         }
     }
 
+    /// Whether TLS is between.
+    pub(super) fn is_tls(&self) -> bool {
+        self.is_tls.get()
+    }
+
     /// Whether the target is too long.
     pub(super) fn is_long(&self) -> bool {
         self.is_long.get()
@@ -205,7 +188,7 @@ impl AsyncRead for Wire<'_> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.half).poll_read(cx, buffer);
+        let result = Pin::new(&mut self.flow).poll_read(cx, buffer);
         let came = &buffer.filled()[before..];
         let bytes = came.len();
         let Self { head, progress, .. } = &mut *self;
@@ -239,33 +222,40 @@ impl AsyncRead for Wire<'_> {
 
 impl AsyncWrite for Wire<'_> {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.send(cx, |socket| socket.try_write(bytes))
+        let result = Pin::new(&mut self.flow).poll_write(cx, bytes);
+        self.progress.wrote(&result);
+        result
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.send(cx, |socket| socket.try_write_vectored(slices))
+        let result = Pin::new(&mut self.flow).poll_write_vectored(cx, slices);
+        self.progress.wrote(&result);
+        result
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    /// A TCP socket holds nothing back: what it took is on its way.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.progress.unflushed.set(false);
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.flow).poll_flush(cx);
+        self.progress.unflushed.set(result.is_pending());
+        result
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.progress.shut.set(true);
-        Poll::Ready(SockRef::from(self.half.as_ref()).shutdown(Shutdown::Write))
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.flow).poll_shutdown(cx);
+        if result.is_ready() {
+            self.progress.shut.set(true);
+        }
+        result
     }
 }

@@ -168,6 +168,10 @@ pub const SWEEP_TURN_MAX: usize = 1024;
 /// What the pace of a topic forgets in: a message counts for it for about so long.
 pub const PACE_FORGETS: Duration = Duration::from_secs(3);
 
+/// Default of `--tls-handshake-timeout`: from accept until the client has proved that it can read.
+pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Default of `--tls-handshakes`: handshakes in flight, of all acceptors together.
+pub const TLS_HANDSHAKES_MAX: usize = 1024;
 /// What a TLS record carries (RFC 8446 5.1).
 pub const TLS_RECORD_PLAIN_BYTES_MAX: usize = 16 * KIB;
 /// What is kept of a record, or of a message of the handshake, until it is whole: as long as a
@@ -182,6 +186,10 @@ pub const TLS_TICKETS: usize = 1;
 pub const TLS12_RECORDS_MAX: u64 = (1 << 24) - (1 << 16);
 /// A file of certificates or a key: more is another file by mistake.
 pub const CERTIFICATE_FILE_BYTES_MAX: usize = MIB;
+/// Time between two looks at the files of certificates.
+pub const CERTIFICATE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two lines about handshakes that were crowded out.
+pub const LOG_HANDSHAKES_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A configuration file: more is another file by mistake.
 pub const CONFIG_BYTES_MAX: usize = MIB;
@@ -286,6 +294,10 @@ pub struct Limits {
     pub inactivity_max: Option<Duration>,
     /// `--drain-timeout`: from the signal to the end.
     pub drain_max: Duration,
+    /// `--tls-handshake-timeout`: from accept.
+    pub tls_handshake_max: Duration,
+    /// `--tls-handshakes`: in flight at once.
+    pub tls_handshakes_max: usize,
 }
 
 impl Default for Limits {
@@ -312,6 +324,8 @@ impl Default for Limits {
             pull_pong_wait_max: PULL_PONG_WAIT_MAX,
             inactivity_max: Some(INACTIVITY_MAX),
             drain_max: DRAIN_MAX,
+            tls_handshake_max: TLS_HANDSHAKE_MAX,
+            tls_handshakes_max: TLS_HANDSHAKES_MAX,
         }
     }
 }

@@ -124,6 +124,10 @@ counters! {
     jobs_returned,
     /// Times that free memory was given back to the system.
     heap_trims,
+    /// TLS handshakes that succeeded.
+    tls_handshakes,
+    /// Certificates that were read again and taken over.
+    certificates_reloaded,
 
     // Where a limit bit.
     /// A message over `--max-message`: 1009.
@@ -180,6 +184,18 @@ counters! {
     head_timeouts,
     /// Handshakes and POSTs of sites that `--allow-origin` does not list: 401.
     origin_refused,
+    /// Requests without TLS to a port that speaks it: 400.
+    tls_expected,
+    /// TLS handshakes that did not end within `--tls-handshake-timeout`.
+    tls_handshake_timeouts,
+    /// TLS handshakes given up since there were more than `--tls-handshakes`.
+    tls_handshakes_crowded_out,
+    /// TLS handshakes that came to nothing for another reason.
+    tls_handshakes_failed,
+    /// Connections over TLS 1.2 that were told to come again, with another key: 1001.
+    tls_keys_spent,
+    /// Certificates that were not taken over, since something is wrong with their files.
+    certificates_refused,
     /// Topics over `--max-topic`, or of too many segments.
     topic_too_long,
     /// Refused since `--max-topics` was used up: 503.

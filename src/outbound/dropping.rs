@@ -3,8 +3,6 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use smallvec::SmallVec;
-
 use super::piece::{Content, Piece};
 use super::{Batch, Outbound};
 
@@ -42,27 +40,29 @@ impl Outbound {
     }
 
     /// Queues `run`, whole frames that overflowed, and drops the oldest messages that nobody
-    /// began to write until all the rest is within `bytes_max`.
+    /// began to write until all the rest is within `bytes_max`. The first `sealed` bytes of what
+    /// waits are encrypted, and go as they are.
     pub fn push_dropping_oldest(
         &mut self,
         buffer: &Batch,
         run: Range<usize>,
         bytes_max: usize,
+        sealed: usize,
     ) -> Dropped {
         let start = buffer.ceiling(run.end.saturating_sub(bytes_max).max(run.start));
         let mut dropped = Dropped::default();
         dropped.add(buffer, run.start..start);
         if start < run.end {
-            self.drop_oldest(bytes_max - (run.end - start), &mut dropped);
+            self.drop_oldest(bytes_max - (run.end - start), sealed, &mut dropped);
             self.push_messages(buffer, start..run.end);
         }
         dropped
     }
 
-    /// Drops all messages that nobody began to write.
-    pub fn drop_messages(&mut self) -> Dropped {
+    /// Drops all messages that nobody began to write, or to seal: so many bytes.
+    pub fn drop_messages(&mut self, sealed: usize) -> Dropped {
         let mut dropped = Dropped::default();
-        self.drop_oldest(0, &mut dropped);
+        self.drop_oldest(0, sealed, &mut dropped);
         dropped
     }
 
@@ -71,18 +71,16 @@ impl Outbound {
         self.add(Piece { buffer, at: run.start, end: run.end, content }, 0);
     }
 
-    /// Drops messages from the front until no more than `bytes_max` are left, the frame that is
-    /// partly written not counted. Control frames stay, and keep their order.
-    fn drop_oldest(&mut self, bytes_max: usize, dropped: &mut Dropped) {
-        let mut kept: SmallVec<[Piece; 4]> = SmallVec::new();
-        let written = self.split_partly_written();
-        let partly_written = written.as_ref().map_or(0, Piece::unwritten);
-        kept.extend(written);
-        while self.bytes - partly_written > bytes_max
+    /// Drops messages from the front until no more than `bytes_max` are left, the frames that are
+    /// partly written or sealed not counted. Control frames stay, and keep their order.
+    fn drop_oldest(&mut self, bytes_max: usize, sealed: usize, dropped: &mut Dropped) {
+        let mut kept = self.take_begun(sealed);
+        let begun: usize = kept.iter().map(Piece::unwritten).sum();
+        while self.bytes - begun > bytes_max
             && let Some(mut piece) = self.pieces.pop_front()
         {
             if piece.content == Content::Messages {
-                let excess = self.bytes - partly_written - bytes_max;
+                let excess = self.bytes - begun - bytes_max;
                 let end = piece.buffer.ceiling((piece.at + excess).min(piece.end));
                 self.bytes -= end - piece.at;
                 dropped.add(&piece.buffer, piece.at..end);
@@ -101,21 +99,6 @@ impl Outbound {
             let piece = if piece.is_wasteful() { piece.alone() } else { piece };
             self.pieces.push_front(piece);
         }
-    }
-
-    /// Takes the frame that is partly written out of the row; the rest of its piece stays.
-    fn split_partly_written(&mut self) -> Option<Piece> {
-        let first = self.pieces.front_mut()?;
-        let boundary = first.boundary();
-        if boundary == first.at {
-            return None;
-        }
-        let written = Piece { buffer: Rc::clone(&first.buffer), end: boundary, ..*first };
-        first.at = boundary;
-        if first.unwritten() == 0 {
-            self.pieces.pop_front();
-        }
-        Some(written)
     }
 }
 
@@ -179,7 +162,7 @@ mod tests {
         let new = batch(3..6);
         for (bytes_max, gone) in [(20, 0), (19, 1), (16, 1), (12, 2), (8, 3), (4, 4)] {
             let mut outbound = outbound(0..3, 1);
-            let lost = outbound.push_dropping_oldest(&new, 0..new.len(), bytes_max);
+            let lost = outbound.push_dropping_oldest(&new, 0..new.len(), bytes_max, 0);
             assert_eq!(lost, dropped(gone), "{bytes_max}");
             let expected = [&batch(0..1)[1..], &batch(1 + u8::try_from(gone).unwrap()..6)].concat();
             assert_eq!(wire(outbound), expected);
@@ -190,7 +173,7 @@ mod tests {
     fn a_message_that_can_never_fit_is_dropped_itself() {
         let new = batch(3..5);
         let mut outbound = outbound(0..3, 1);
-        assert_eq!(outbound.push_dropping_oldest(&new, 0..8, 3), dropped(2));
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..8, 3, 0), dropped(2));
         assert_eq!(outbound.push_dropping_newest(&new, 0..8, 3), dropped(2));
         assert_eq!(wire(outbound), batch(0..3)[1..]);
     }
@@ -199,8 +182,21 @@ mod tests {
     fn a_piece_that_nobody_began_to_write_may_be_dropped_whole() {
         let mut outbound = outbound(0..3, 4);
         let new = batch(3..4);
-        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 4), dropped(2));
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 4, 0), dropped(2));
         assert_eq!(wire(outbound), new[..]);
+    }
+
+    #[test]
+    fn what_is_sealed_is_not_dropped() {
+        let new = batch(3..4);
+        for (sealed, gone) in [(0, 2), (2, 2), (3, 2), (4, 1), (8, 0), (11, 0)] {
+            let mut outbound = outbound(0..3, 1);
+            let lost = outbound.push_dropping_oldest(&new, 0..4, 4, sealed);
+            assert_eq!(lost, dropped(gone), "{sealed}");
+            let kept = 3 - u8::try_from(gone).unwrap();
+            let expected = [&batch(0..kept)[1..], &new].concat();
+            assert_eq!(wire(outbound), expected);
+        }
     }
 
     #[test]
@@ -211,7 +207,7 @@ mod tests {
         let mut outbound = Outbound::default();
         outbound.push(&old, 0, old.len(), 2900, 1000).unwrap();
         for number in 3..9 {
-            let lost = outbound.push_dropping_oldest(&batch(number..number + 1), 0..4, 4);
+            let lost = outbound.push_dropping_oldest(&batch(number..number + 1), 0..4, 4, 0);
             assert_eq!(lost, dropped(u64::from(number > 3)));
             assert!(Rc::ptr_eq(&outbound.pieces[0].buffer, &old));
         }
@@ -229,7 +225,7 @@ mod tests {
         outbound.push(&old, 0, old.len(), 0, 1000).unwrap();
         let new = batch(5..6);
         // what is left: the rest of 0, the pong, 4, 5
-        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 11), dropped(3));
+        assert_eq!(outbound.push_dropping_oldest(&new, 0..4, 11, 0), dropped(3));
         outbound.push_control(pong.clone(), 0, &Meter::unlimited());
         assert_eq!(outbound.mark_pong(), 2);
         let expected = [&batch(0..1)[2..], &pong, &batch(4..6), &pong].concat();

@@ -13,6 +13,8 @@ use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 pub use self::buffer::{Batch, Buffer};
 pub use self::dropping::Dropped;
 use self::piece::{Content, Piece};
@@ -181,21 +183,37 @@ impl Outbound {
         self.pieces.front().is_some_and(|first| first.frame_start() < first.at)
     }
 
-    /// Drops what stands behind the partly written frame; the bytes dropped.
-    pub fn cut(&mut self) -> usize {
+    /// Drops what stands behind the partly written frame, and behind those that the first `sealed`
+    /// bytes are part of: they are encrypted, and must go as they are. The bytes dropped.
+    pub fn cut(&mut self, sealed: usize) -> usize {
         let before = self.bytes;
-        self.pieces.truncate(1);
-        if let Some(first) = self.pieces.front_mut() {
-            first.end = first.boundary();
-            self.bytes = first.unwritten();
-            if self.bytes == 0 {
-                self.pieces = VecDeque::new();
-            } else if first.is_wasteful() {
-                *first = first.alone();
-            }
-        }
+        let begun = self.take_begun(sealed);
+        self.bytes = begun.iter().map(Piece::unwritten).sum();
+        self.pieces = VecDeque::new();
+        let alone = |piece: Piece| if piece.is_wasteful() { piece.alone() } else { piece };
+        self.pieces.extend(begun.into_iter().map(alone));
         self.pongs = self.pieces.iter().map(|piece| u32::from(piece.is_pong())).sum();
         before - self.bytes
+    }
+
+    /// Takes what must go on out of the row: the frame that is partly written, and those that the
+    /// first `sealed` bytes are part of. The rest of the last one's piece stays.
+    fn take_begun(&mut self, mut sealed: usize) -> SmallVec<[Piece; 4]> {
+        let mut begun = SmallVec::new();
+        while let Some(first) = self.pieces.front_mut() {
+            let boundary = first.boundary(sealed);
+            let bytes = boundary - first.at;
+            if bytes == 0 {
+                break;
+            }
+            begun.push(Piece { buffer: Rc::clone(&first.buffer), end: boundary, ..*first });
+            first.at = boundary;
+            if first.unwritten() == 0 {
+                self.pieces.pop_front();
+            }
+            sealed = sealed.saturating_sub(bytes);
+        }
+        begun
     }
 
     /// The messages that are not completely written, in order, as whole frames. What is partly
@@ -270,10 +288,24 @@ mod tests {
             let mut outbound = Outbound::default();
             outbound.push(&batch, 0, 12, written, 100).unwrap();
             outbound.push(&batch, 0, 12, 0, 100).unwrap();
-            let dropped = outbound.cut();
+            let dropped = outbound.cut(0);
             assert_eq!(outbound.bytes(), kept, "{written}");
             assert_eq!(dropped, 24 - written - kept);
             assert_eq!(wire(&outbound), &batch[written..written + kept]);
+        }
+    }
+
+    #[test]
+    fn a_cut_keeps_the_frames_that_are_sealed() {
+        let batch = frames(&[b"ab", b"cd", b"ef"]);
+        let written = 2;
+        for (sealed, kept) in [(0, 2), (2, 2), (3, 6), (10, 10), (11, 14), (22, 22)] {
+            let mut outbound = Outbound::default();
+            outbound.push(&batch, 0, 12, written, 100).unwrap();
+            outbound.push(&batch, 0, 12, 0, 100).unwrap();
+            assert_eq!(outbound.cut(sealed), 22 - kept, "{sealed}");
+            assert_eq!(outbound.bytes(), kept);
+            assert_eq!(wire(&outbound), [&batch[written..], &batch].concat()[..kept]);
         }
     }
 
@@ -286,7 +318,7 @@ mod tests {
         assert_eq!(Rc::strong_count(&batch), 1);
         assert_eq!(wire(&outbound), &batch[785..]);
         assert_eq!(outbound.unwritten_messages().len(), 2);
-        outbound.cut();
+        outbound.cut(0);
         assert_eq!(outbound.bytes(), 7);
     }
 

@@ -38,9 +38,10 @@ impl Piece {
         self.content == Content::Pong
     }
 
-    /// The end of the frame that is partly written, or `at` when none is.
-    pub(super) fn boundary(&self) -> usize {
-        self.buffer.ceiling(self.at)
+    /// The end of the frame that is partly written, or sealed as one of so many bytes; `at` when
+    /// none is.
+    pub(super) fn boundary(&self, sealed: usize) -> usize {
+        self.buffer.ceiling(self.end.min(self.at + sealed))
     }
 
     /// The start of the frame that `at` is in.

@@ -1,6 +1,7 @@
 //! The whole broker: every long-lived thing is started here, and nowhere else.
 
 mod adjustable;
+mod certificates;
 mod descriptors;
 
 use std::cell::RefCell;
@@ -15,18 +16,22 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
 use self::adjustable::Adjustable;
+use self::certificates::{identity, start_keeper};
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
 use crate::config::{AdminError, Config, Listen};
-use crate::handover::{Clock, Inbox, Live, Pendulum, Router, Shutdown, Turnstile};
+use crate::handover::{
+    Clock, Identity, Inbox, Keeper, Live, Pendulum, Router, Shutdown, Turnstile,
+};
 use crate::heap::Heap;
 use crate::http::admin::{self, Desk, Watch};
-use crate::http::{self, Door, Times, Visits};
+use crate::http::{self, Door, Handshakes, Times, Visits};
 use crate::limits::{Budget, LimitsError};
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
 use crate::socket::{self, Listener, Opened, SocketFile};
+use crate::tls::FilesError;
 
 /// A running broker. Dropping it begins to drain it without waiting; [`Server::drain`] waits.
 #[derive(Debug)]
@@ -47,6 +52,9 @@ pub struct Server {
     shards: Vec<oneshot::Receiver<Remains>>,
     /// Told when an acceptor's thread has ended.
     acceptors: Vec<oneshot::Receiver<()>>,
+    /// The thread that looks after certificates, if there are any: told to read them again, it ends
+    /// when this is dropped.
+    keeper: Option<mpsc::Sender<()>>,
 }
 
 /// The thread that answers operators, until all others have ended.
@@ -85,6 +93,14 @@ pub enum StartError {
         allowed: usize,
         /// What is kept from clients.
         reserved: usize,
+    },
+    /// A certificate or key that is not what it should be.
+    #[error("cannot listen on {url}: {source}")]
+    Certificate {
+        /// As the operator wrote it.
+        url: String,
+        /// Which file, and what is wrong with it.
+        source: FilesError,
     },
     /// The system refused a thread or its event queue.
     #[error("cannot start {what}: {}", sentence(.source))]
@@ -150,6 +166,10 @@ impl Server {
             return Err(StartError::Descriptors { allowed, reserved });
         }
         let descriptors = allowed - reserved;
+        let mut metrics = Metrics::of_shards(config.shards.get());
+        let mut keeper = Keeper::new(metrics.thread());
+        let identities = config.listen.iter().map(|listen| identity(listen, &mut keeper));
+        let identities = identities.collect::<Result<Vec<_>, _>>()?;
         let opened = config.listen.iter().map(|listen| open(listen, config));
         let opened = opened.collect::<Result<Vec<_>, _>>()?;
         let of_admin = config.admin.listen.as_ref().map(|listen| open(listen, config));
@@ -158,7 +178,6 @@ impl Server {
         let (router, inboxes) = Router::new(config.shards.get());
         let (clock, pendulum) = Clock::new();
         let (ready, started) = mpsc::channel();
-        let mut metrics = Metrics::of_shards(config.shards.get());
         let threads =
             config.shards.get() + config.acceptors.get() + usize::from(of_admin.is_some());
         let mut counters = metrics.shards().to_vec();
@@ -190,10 +209,12 @@ impl Server {
             clock: None,
             shards: vec![],
             acceptors: vec![],
+            keeper: None,
         };
         server.clock = Some(start_clock(&ground, pendulum, heap)?);
         server.shards = start_shards(config, &server.pins, inboxes, &mut ground)?;
-        server.acceptors = start_acceptors(config, &opened, &mut ground)?;
+        server.acceptors = start_acceptors(config, &opened, &identities, &mut ground)?;
+        server.keeper = start_keeper(keeper)?;
         server.files = opened.into_iter().filter_map(|opened| opened.file).collect();
         server.admin = of_admin
             .map(|opened| {
@@ -239,6 +260,11 @@ impl Server {
     /// the settings must be those that it was started with.
     pub fn adopt(&self, config: &Config) {
         self.adjustable.adopt(config);
+        if let Some(keeper) = &self.keeper
+            && keeper.send(()).is_err()
+        {
+            tracing::error!("nobody looks after the certificates any more");
+        }
     }
 
     /// Stops accepting, delivers what was accepted, says goodbye to everybody, and returns when
@@ -281,12 +307,8 @@ impl Drop for Server {
 }
 
 fn open(listen: &Listen, config: &Config) -> Result<Opened, StartError> {
-    let opened = if listen.tls.is_some() {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "https is not available yet"))
-    } else {
-        socket::open(listen, config.accept_backlog, &config.limits)
-    };
-    opened.map_err(|source| StartError::Listen { url: listen.url.clone(), source })
+    socket::open(listen, config.accept_backlog, &config.limits)
+        .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
 }
 
 /// What the next thread counts in.
@@ -350,6 +372,7 @@ fn start_shards(
 fn start_acceptors(
     config: &Config,
     opened: &[Opened],
+    identities: &[Option<Identity>],
     ground: &mut Ground,
 ) -> Result<Vec<oneshot::Receiver<()>>, StartError> {
     let mut ended = vec![];
@@ -374,7 +397,9 @@ fn start_acceptors(
             mode: config.mode,
             times: Times::default(),
             visits: Visits::default(),
+            handshakes: Handshakes::new(config.acceptors.get()),
         };
+        let identities = identities.to_vec();
         ended.push(start_thread(name, ground.ready.clone(), move |ready| {
             let runtime =
                 Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
@@ -382,7 +407,8 @@ fn start_acceptors(
                 let copies = copies.into_iter().map(Listener::watch);
                 let listeners = copies.collect::<io::Result<Vec<_>>>()?;
                 ready();
-                http::serve(Rc::new(door), listeners).await;
+                let listeners = listeners.into_iter().zip(identities);
+                http::serve(Rc::new(door), listeners.collect()).await;
                 Ok(())
             })
         })?);

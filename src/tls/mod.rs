@@ -7,6 +7,6 @@ mod session;
 mod tests;
 mod watch;
 
-pub use self::pair::{Files, FilesError, Why, server_config};
+pub use self::pair::{FilesError, Why, server_config};
 pub use self::session::{Broken, Session, WIRE_BYTES};
 pub use self::watch::Watch;

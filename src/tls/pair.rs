@@ -15,23 +15,11 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, RootCertStore, ServerConfig};
 
+use crate::config::{Tls, Verify};
 use crate::limits::{CERTIFICATE_FILE_BYTES_MAX, TLS_TICKETS};
 
 /// What we speak inside (RFC 7301): a client that offers other protocols only is turned down.
 const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
-
-/// Where a listener's certificate is, and whose clients it asks for one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
-    /// The certificate and those that vouch for it, PEM.
-    pub cert: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
-    /// Who vouches for clients' certificates, PEM; without it clients are not asked for one.
-    pub ca: Option<PathBuf>,
-    /// Whether a client without a certificate is turned down.
-    pub verify: bool,
-}
 
 /// A file that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +94,7 @@ impl fmt::Display for Why {
 
 /// Reads the files and makes of them what connections are opened with. `runs` says that a broker
 /// runs, which must not wait for a pipe.
-pub fn server_config(files: &Files, runs: bool) -> Result<Arc<ServerConfig>, FilesError> {
+pub fn server_config(files: &Tls, runs: bool) -> Result<Arc<ServerConfig>, FilesError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let chain = certificates(&files.cert, runs)?;
     let key = private_key(&files.key, runs)?;
@@ -124,11 +112,11 @@ pub fn server_config(files: &Files, runs: bool) -> Result<Arc<ServerConfig>, Fil
         .with_safe_default_protocol_versions()
         .map_err(|error| unfit(error.to_string()))?;
     let builder = match &files.ca {
-        None => builder.with_no_client_auth(),
-        Some(ca) => {
+        Some(ca) if files.verify != Verify::None => {
             let clients = clients(ca, files.verify, &provider, runs)?;
             builder.with_client_cert_verifier(clients)
         }
+        _ => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
@@ -143,7 +131,7 @@ pub fn server_config(files: &Files, runs: bool) -> Result<Arc<ServerConfig>, Fil
 /// Who is let in by its certificate.
 fn clients(
     ca: &Path,
-    verify: bool,
+    verify: Verify,
     provider: &Arc<rustls::crypto::CryptoProvider>,
     runs: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, FilesError> {
@@ -154,7 +142,10 @@ fn clients(
     }
     let provider = Arc::clone(provider);
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let builder = if verify { builder } else { builder.allow_unauthenticated() };
+    let builder = match verify {
+        Verify::Required => builder,
+        Verify::Optional | Verify::None => builder.allow_unauthenticated(),
+    };
     builder.build().map_err(|error| Why::Unfit(error.to_string()).of(ca.to_owned()))
 }
 

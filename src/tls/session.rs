@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
+    UnbufferedStatus,
 };
 use rustls::{Error, ProtocolVersion, ServerConfig};
 use smallvec::SmallVec;
@@ -37,8 +38,10 @@ pub struct Session {
     records: u64,
     /// The peer said that it sends no more (RFC 8446 6.1).
     ended: bool,
-    /// We said so.
+    /// We said so, or cannot say anything any more.
     closed: bool,
+    /// It cannot go on. rustls would look for messages that are gone.
+    broken: bool,
     /// Who counts what is held, and how much it counts now.
     counted: Option<(Arc<Meter>, usize)>,
 }
@@ -87,6 +90,7 @@ impl Session {
             records: 0,
             ended: false,
             closed: false,
+            broken: false,
             counted: None,
         })
     }
@@ -151,14 +155,25 @@ impl Session {
     /// [`Session::put_part`] put there, and keeps the rest. `take` gets what was inside, piece by
     /// piece.
     pub fn open(&mut self, wire: &mut [u8], mut take: impl FnMut(&[u8])) -> Result<(), Broken> {
+        if self.broken {
+            return Err(Error::HandshakeNotComplete.into());
+        }
         let result = self.advance(wire, &mut take).and_then(|used| self.keep(&wire[used..]));
         if result.is_err() {
-            self.part = vec![];
-            // the alert that says why
-            while self.connection.wants_write() && self.advance(&mut [], &mut take).is_ok() {}
+            self.give_up();
         }
         self.count();
         result
+    }
+
+    /// Nothing more is decrypted or sealed but the alert that says why.
+    fn give_up(&mut self) {
+        (self.broken, self.closed, self.part) = (true, true, vec![]);
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(&mut []).state
+            && encode(&mut self.sealed, &mut data).is_ok()
+        {}
     }
 
     /// Keeps what is not whole.
@@ -191,12 +206,7 @@ impl Session {
                     }
                 }
                 ConnectionState::EncodeTlsData(mut data) => {
-                    self.sealed.add(0, CONTROL_BYTES, |room| {
-                        data.encode(room).map_err(|error| match error {
-                            EncodeError::InsufficientSize(size) => Some(size),
-                            EncodeError::AlreadyEncoded => None,
-                        })
-                    })?;
+                    encode(&mut self.sealed, &mut data)?;
                 }
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 ConnectionState::PeerClosed => self.ended = true,
@@ -217,7 +227,10 @@ impl Session {
     /// Encrypts what is in these slices behind their first `skip` bytes, as much of it as may wait
     /// on its way; how many bytes.
     pub fn seal(&mut self, slices: &[IoSlice<'_>], skip: usize) -> Result<usize, Broken> {
-        let Self { connection, part, sealed, records, .. } = self;
+        let Self { connection, part, sealed, records, broken, .. } = self;
+        if *broken {
+            return Err(Error::HandshakeNotComplete.into());
+        }
         // what is kept of a message of the handshake must be there, or rustls would not find it
         let state = connection.process_tls_records(part).state?;
         let ConnectionState::WriteTraffic(mut traffic) = state else {
@@ -292,6 +305,16 @@ impl Session {
         self.count();
         room
     }
+}
+
+/// Seals what rustls itself has to say.
+fn encode<Data>(sealed: &mut Sealed, data: &mut EncodeTlsData<'_, Data>) -> Result<(), Broken> {
+    sealed.add(0, CONTROL_BYTES, |room| {
+        data.encode(room).map_err(|error| match error {
+            EncodeError::InsufficientSize(size) => Some(size),
+            EncodeError::AlreadyEncoded => None,
+        })
+    })
 }
 
 impl Drop for Session {

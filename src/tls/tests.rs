@@ -12,7 +12,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 
-use super::{Broken, Files, Session, Watch, server_config};
+use super::{Broken, Session, Watch, server_config};
+use crate::config::{Tls, Verify};
 use crate::limits::{Budget, TLS_AHEAD_BYTES_MAX, TLS_PART_BYTES_MAX, TLS_RECORD_PLAIN_BYTES_MAX};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -34,9 +35,9 @@ impl Folder {
         fs::write(self.0.join(name), text).unwrap();
     }
 
-    fn files(&self) -> Files {
+    fn files(&self) -> Tls {
         let [cert, key] = ["cert", "key"].map(|name| self.0.join(name));
-        Files { cert, key, ca: None, verify: false }
+        Tls { cert, key, ca: None, verify: Verify::Optional }
     }
 
     /// What is wrong with the files, the folder's name left out.
@@ -232,6 +233,12 @@ fn what_is_no_tls_is_answered_with_an_alert() {
     *wire.last_mut().unwrap() ^= 1;
     hear(&mut session, &wire, 100).unwrap_err();
     assert!(!session.unsent().is_empty() && !session.is_inside_record());
+    // and nothing else is said
+    let alert = session.unsent().len();
+    session.seal(&[IoSlice::new(b"x")], 0).unwrap_err();
+    session.close();
+    hear(&mut session, &wire, 100).unwrap_err();
+    assert_eq!(session.unsent().len(), alert);
 }
 
 #[test]
@@ -297,7 +304,7 @@ fn each_broken_file_is_named_with_its_reason() {
     assert_eq!(folder.error(), "key: is not the key of the certificate in cert");
     folder.write("key", &key);
     assert!(server_config(&folder.files(), true).is_ok());
-    let files = Files { ca: Some(folder.0.join("ca")), ..folder.files() };
+    let files = Tls { ca: Some(folder.0.join("ca")), ..folder.files() };
     folder.write("ca", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let error = server_config(&files, true).unwrap_err().to_string();
     assert!(error.contains("/ca: certificate 1 in it cannot be used: "), "{error}");

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-use super::{Files, FilesError, server_config};
+use super::{FilesError, server_config};
+use crate::config::Tls;
 
 /// A look at the files now and then. They are read once they have changed and then rested for one
 /// look: certificate and key are two files, and whoever renews them writes one after the other.
 #[derive(Debug)]
 pub struct Watch {
-    files: Files,
+    files: Tls,
     /// As they were when they were read.
     read: Stamps,
     /// As they were at the look before.
@@ -34,7 +35,7 @@ struct Stamp {
 
 impl Watch {
     /// Begins to watch, and reads the files for the first time.
-    pub fn begin(files: Files) -> Result<(Self, Arc<ServerConfig>), FilesError> {
+    pub fn begin(files: Tls) -> Result<(Self, Arc<ServerConfig>), FilesError> {
         // before they are read: what changes meanwhile is read again
         let stamps = stamps(&files);
         let config = server_config(&files, false)?;
@@ -43,7 +44,7 @@ impl Watch {
 
     /// The files.
     #[must_use]
-    pub const fn files(&self) -> &Files {
+    pub const fn files(&self) -> &Tls {
         &self.files
     }
 
@@ -60,7 +61,7 @@ impl Watch {
     }
 }
 
-fn stamps(files: &Files) -> Stamps {
+fn stamps(files: &Tls) -> Stamps {
     let ca = files.ca.as_deref();
     [Some(files.cert.as_path()), Some(files.key.as_path()), ca].map(|path| stamp(path?))
 }

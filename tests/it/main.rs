@@ -53,6 +53,7 @@ mod smuggling;
 mod socket;
 mod stopping;
 mod tiny_floods;
+mod tls;
 mod topics;
 mod trouble;
 mod turnstile;

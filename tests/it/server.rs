@@ -8,7 +8,7 @@ use mercury::config::{Admin, Config, Listen, Mode, Pin, Proxies};
 use mercury::limits::Limits;
 use mercury::metrics::{Counter, Counters, Metrics};
 use mercury::server::{Drained, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
@@ -178,9 +178,9 @@ impl Drop for TestServer {
 }
 
 /// A WebSocket of an independent library.
-pub(crate) struct Client(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Client<S = MaybeTlsStream<TcpStream>>(pub(crate) WebSocketStream<S>);
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends text.
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();

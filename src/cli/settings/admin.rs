@@ -11,6 +11,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Where to answer those who run the broker: health and metrics, http://127.0.0.1:3001",
         |draft, url| {
             let listen = Listen::parse(&url.text).map_err(|error| url.wrong(error))?;
+            if listen.tls.is_some() {
+                return Err(url.wrong("is https, and --admin speaks http alone"));
+            }
             draft.config.admin.listen = Some(listen);
             Ok(())
         },

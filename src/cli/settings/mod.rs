@@ -7,6 +7,7 @@ mod original;
 mod proxies;
 mod shards;
 mod timeouts;
+mod tls;
 
 use std::time::Duration;
 
@@ -19,12 +20,13 @@ use crate::config::Size;
 pub(super) const LARGEST: [&str; 2] = ["max-message", "max-body"];
 
 /// The settings by the headings of the help, in its order.
-pub(super) const GROUPS: [(&str, &[Setting]); 7] = [
+pub(super) const GROUPS: [(&str, &[Setting]); 8] = [
     ("The original's options", original::SETTINGS),
     ("Proxies", proxies::SETTINGS),
     ("Shards", shards::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Timeouts", timeouts::SETTINGS),
+    ("TLS", tls::SETTINGS),
     ("Logs", logs::SETTINGS),
     ("Administration", admin::SETTINGS),
 ];

@@ -36,6 +36,8 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("pong-timeout", "1"),
     ("pull-pong-timeout", "0.5"),
     ("drain-timeout", "0"),
+    ("tls-handshake-timeout", "3s"),
+    ("tls-handshakes", "100"),
     ("log-format", "json"),
     ("log-level", "warn,hyper=off"),
     ("admin", "http://127.0.0.1:3001"),

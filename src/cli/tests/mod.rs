@@ -86,7 +86,8 @@ fn every_flag_reaches_its_setting() {
         --max-outbound 6KiB --max-batch 7 --max-backlog 8 --max-backlog-messages 9 \
         --max-backlogs 10 --write-timeout 1s --ping-interval 1m30s --pong-timeout 0.5 \
         --pull-pong-timeout 1h --drain-timeout 0 --slow-consumer drop-oldest \
-        --slow-consumer bus=close --memory-max 100MiB --log-format json --log-level debug";
+        --slow-consumer bus=close --memory-max 100MiB --tls-handshake-timeout 3s \
+        --tls-handshakes 12 --log-format json --log-level debug";
     let (config, log) = broker(flags, &[]).unwrap();
     let urls: Vec<_> = config.listen.iter().map(|listen| listen.url.as_str()).collect();
     assert_eq!(urls, ["http://*:1", "http://[::1]:2"]);
@@ -116,6 +117,8 @@ fn every_flag_reaches_its_setting() {
         pull_pong_wait_max: Duration::from_hours(1),
         inactivity_max: Some(Duration::from_secs(90)),
         drain_max: Duration::ZERO,
+        tls_handshake_max: Duration::from_secs(3),
+        tls_handshakes_max: 12,
     };
     assert_eq!(config.limits, expected);
 }

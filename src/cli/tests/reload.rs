@@ -4,7 +4,7 @@ use super::files::OTHERS;
 use super::*;
 
 /// Those that a running broker takes over.
-const LIVE: [&str; 17] = [
+const LIVE: [&str; 19] = [
     "allow-origin",
     "inactivity-timeout",
     "max-message",
@@ -21,6 +21,8 @@ const LIVE: [&str; 17] = [
     "ping-interval",
     "pong-timeout",
     "drain-timeout",
+    "tls-handshake-timeout",
+    "tls-handshakes",
     "log-level",
 ];
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{Door, Times, Visits, serve};
+use super::{Door, Handshakes, Times, Visits, serve};
 use crate::broker::{Kind, Role};
 use crate::code::RefusalCode;
 use crate::config::{Listen, Mode, Proxies};
@@ -85,7 +85,7 @@ impl House {
         let acceptor = thread::spawn(move || {
             let (counters, bodies, descriptors, shutdown) = parts;
             let mode = Mode::Production;
-            let visits = Visits::default();
+            let (visits, handshakes) = (Visits::default(), Handshakes::new(1));
             let meter = Meter::unlimited();
             let turnstile = Arc::new(Turnstile::new(&limits));
             let proxies = Proxies::default();
@@ -94,12 +94,12 @@ impl House {
             let door = Door {
                 router: RefCell::new(Some(router)),
                 live, counters, bodies, meter, descriptors, turnstile, proxies,
-                shutdown, mode, times, visits,
+                shutdown, mode, times, visits, handshakes,
             };
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();
             runtime.block_on(async {
-                serve(Rc::new(door), vec![Listener::watch(bound).unwrap()]).await;
+                serve(Rc::new(door), vec![(Listener::watch(bound).unwrap(), None)]).await;
             });
         });
         let acceptor = Some(acceptor);

@@ -19,6 +19,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep_until};
 
 use crate::source::Route;
+use crate::tunnel::Trust;
 
 /// The example key of RFC 6455 1.3, whose answer is known without SHA-1.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -30,6 +31,10 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub(crate) struct Target {
     /// Name or address and port.
     authority: String,
+    /// TLS is spoken there.
+    is_tls: bool,
+    /// Which certificates are believed then; none says that nobody was asked.
+    trust: Option<Trust>,
 }
 
 /// A connection right after its handshake.
@@ -71,17 +76,37 @@ pub(crate) enum Refusal {
 }
 
 impl Target {
-    /// `http://host[:port]`; `ws` means the same.
+    /// `http://host[:port]` or `https://host[:port]`; `ws` and `wss` mean the same.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
-        let (Some("http" | "ws"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err("expected http://host:port".to_owned());
+        let (Some(scheme @ ("http" | "ws" | "https" | "wss")), Some(authority)) =
+            (uri.scheme_str(), uri.authority())
+        else {
+            return Err("expected http://host:port or https://host:port".to_owned());
         };
+        let is_tls = matches!(scheme, "https" | "wss");
         if uri.path().len() > 1 || uri.query().is_some() {
             return Err("expected no path behind http://host:port".to_owned());
         }
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let authority = format!("{}:{port}", authority.host());
+        Ok(Self { authority, is_tls, trust: None })
+    }
+
+    /// The same, and whom to believe that it is it.
+    pub(crate) fn trusting(self, trust: Option<Trust>) -> Self {
+        Self { trust, ..self }
+    }
+
+    /// TLS over a connection to it, if it speaks that.
+    async fn secure(&self, stream: TcpStream) -> Result<TcpStream, Refusal> {
+        if !self.is_tls {
+            return Ok(stream);
+        }
+        let trust = self.trust.as_ref();
+        let trust = trust.ok_or_else(|| "https needs --ca or --insecure".to_owned())?;
+        let host = self.authority.rsplit_once(':').map_or("", |(host, _)| host);
+        trust.dig(stream, host).await.map_err(|error| format!("no TLS: {error}").into())
     }
 
     /// The address behind the name.
@@ -107,6 +132,7 @@ impl Connection {
     ) -> Result<Opened, Refusal> {
         let stream = route.connect().await?;
         stream.set_nodelay(true).map_err(Refusal::broken)?;
+        let stream = target.secure(stream).await?;
         let mut request = Request::get(path)
             .header(HOST, &target.authority)
             .header(UPGRADE, "websocket")
@@ -309,7 +335,9 @@ mod tests {
         assert_eq!(authority("http://127.0.0.1:3000/").unwrap(), "127.0.0.1:3000");
         assert_eq!(authority("ws://[::1]:9").unwrap(), "[::1]:9");
         assert_eq!(authority("http://broker").unwrap(), "broker:80");
-        for wrong in ["https://broker", "broker:80", "http://broker/bus/x", ""] {
+        assert_eq!(authority("wss://broker").unwrap(), "broker:443");
+        assert!(Target::parse("https://broker").unwrap().is_tls);
+        for wrong in ["ftp://broker", "broker:80", "http://broker/bus/x", ""] {
             assert!(authority(wrong).is_err(), "{wrong}");
         }
     }

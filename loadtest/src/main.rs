@@ -45,6 +45,7 @@ mod tally;
 mod think;
 mod timer;
 mod tree;
+mod tunnel;
 mod watch;
 mod window;
 

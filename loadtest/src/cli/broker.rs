@@ -5,6 +5,7 @@ use mercury::config::Pin;
 
 use super::value::{count, process};
 use crate::connection::Target;
+use crate::tunnel::Trust;
 
 /// Where a broker listens when only its process is given.
 const URL_DEFAULT: &str = "http://127.0.0.1:3000";
@@ -17,6 +18,13 @@ pub(crate) struct BrokerArgs {
     /// Where a broker listens that runs already; without it one is spawned for the run
     #[arg(long, value_parser = Target::parse)]
     pub(crate) url: Option<Target>,
+    /// Certificates that vouch for that broker's, PEM, where the URL begins with https
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with = "insecure")]
+    #[arg(value_parser = Trust::from_file)]
+    pub(crate) ca: Option<Trust>,
+    /// Believe that broker's certificate, whoever made it
+    #[arg(long, requires = "url")]
+    pub(crate) insecure: bool,
     /// That broker's process, to measure what it costs
     #[arg(long, value_parser = process)]
     pub(crate) pid: Option<u32>,
@@ -43,7 +51,9 @@ impl BrokerArgs {
     /// Where the broker listens that runs already; none if one is to be spawned.
     pub(crate) fn running(&self) -> Option<Target> {
         let parse = |url| Target::parse(url).expect("the default is a URL");
-        self.url.clone().or_else(|| self.pid.map(|_| parse(URL_DEFAULT)))
+        let target = self.url.clone().or_else(|| self.pid.map(|_| parse(URL_DEFAULT)))?;
+        let trust = self.ca.clone().or_else(|| self.insecure.then(Trust::blind));
+        Some(target.trusting(trust))
     }
 
     /// The words of the spawned broker's command line that these options stand for.

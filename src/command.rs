@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
-use crate::config::{Config, Log, Size};
+use crate::config::{Config, Log, LogFormat, Size};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::Server;
 use crate::telemetry::{self, Announcement};
@@ -32,7 +32,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let surroundings = Surroundings { file: &read_again, ..surroundings };
             let again =
                 |config: &_, log: &_| cli::reload(arguments.clone(), &surroundings, (config, log));
-            run(*config, log, &again)
+            let format = log.format;
+            match run(*config, log, &again) {
+                Err(exit) if format == LogFormat::Json => {
+                    telemetry::announce_failure(&exit.message);
+                    return ExitCode::from(exit.status);
+                }
+                end => end,
+            }
         }
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),

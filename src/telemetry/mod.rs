@@ -1,6 +1,9 @@
 //! Logs and start-up lines, all on standard error: standard output stays empty.
 
+mod lines;
+
 use std::io::{IsTerminal as _, Write, stderr};
+use std::{panic, thread};
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Subscriber, error, info, warn};
@@ -10,12 +13,16 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, reload};
 
+use self::lines::Lines;
 use crate::config::cores::Plan;
 use crate::config::{Config, Log, LogFilter, LogFormat, Origins, Proxies, Size};
 use crate::limits::Limits;
 
 /// Target of the start-up lines: scripts wait for them, so no log level hides them.
 const START: &str = "mercury::start";
+
+/// Target of panics, which no log level hides either.
+const PANIC: &str = "mercury::panic";
 
 /// Which events are logged, to be changed while the broker runs.
 #[derive(Debug)]
@@ -38,7 +45,23 @@ pub fn start(log: &Log) -> Level {
     let (subscriber, level) = subscriber(log, ansi, stderr);
     // Only tests, which share a thread of execution, start twice.
     subscriber.try_init().ok();
+    if log.format == LogFormat::Json {
+        panic::set_hook(Box::new(say_panic));
+    }
     level
+}
+
+/// A panic as an event: what Rust writes of one by itself is several lines, and no JSON.
+fn say_panic(panic: &panic::PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("no words");
+    let location = panic.location().map(ToString::to_string);
+    let current = thread::current();
+    error!(target: PANIC, thread = current.name(), location, "panicked: {message}");
+}
+
+/// Says why the broker could not start, as an event.
+pub fn announce_failure(reason: &str) {
+    error!(target: START, "{reason}");
 }
 
 /// What is known once the broker listens.
@@ -125,7 +148,7 @@ where
     // A failed write would be reported to standard error, and panic where that is what failed.
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(ansi)
-        .with_writer(writer)
+        .with_writer(Lines { make: writer, format: log.format, ansi })
         .log_internal_errors(false);
     let layer = match log.format {
         LogFormat::Text => layer.boxed(),
@@ -140,6 +163,7 @@ fn targets(filter: &LogFilter) -> Targets {
         .with_default(filter.level)
         .with_targets(filter.directives.iter().cloned())
         .with_target(START, LevelFilter::INFO)
+        .with_target(PANIC, LevelFilter::ERROR)
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use crate::limits::RETRY_AFTER_SECONDS;
 use crate::metrics::Counters;
 use crate::rate::Rate;
 
+/// Target of the lines about refusals.
+const LOG: &str = "mercury::http";
+
 /// The field of a refusal's head that carries its code, whatever its body is.
 pub const CODE_FIELD: &str = "mercury-code";
 
@@ -84,6 +87,18 @@ impl Refusal {
     pub const fn memory_full() -> Self {
         let message = Cow::Borrowed("as much waits to be sent as --memory-max allows");
         Self { code: RefusalCode::MemoryFull, message }
+    }
+
+    /// Logs it at debug; the sentence may hold what a client wrote, and is a field for that.
+    pub fn log(&self, peer: impl Display) {
+        let (status, code, sentence) = (self.status(), self.code.name(), &*self.message);
+        tracing::debug!(target: LOG, %peer, status, code, sentence, "refused");
+    }
+
+    /// Whether [`Refusal::log`] logs anything.
+    #[must_use]
+    pub fn is_logged() -> bool {
+        tracing::enabled!(target: LOG, tracing::Level::DEBUG)
     }
 
     /// Whether the same request may succeed a little later.

@@ -3,6 +3,7 @@
 mod keepalive;
 mod open;
 mod reader;
+mod record;
 mod shed;
 mod slow;
 mod table;
@@ -24,7 +25,6 @@ use self::table::Writers;
 use self::writer::Ending;
 use crate::broker::{MemberId, Role, Ticket};
 use crate::close::Reason;
-use crate::code::CloseCode;
 use crate::frame::OpCode;
 use crate::limits::{Limits, READS_PER_TURN_MAX, SCRATCH_BYTES, SOCKET_DEAD_AFTER};
 use crate::socket::{Received, Socket};
@@ -131,8 +131,8 @@ impl Line {
     fn turn(&mut self, table: &mut Table, home: &Home, cx: &mut Context<'_>) -> Turn {
         let (writer, _) = table.writers.of(self.id);
         writer.belongs_to(cx);
-        if let Some(ending) = writer.ending.take() {
-            self.end(table, *ending);
+        if let Some(ending) = writer.take_ending() {
+            self.end(table, ending);
             return Turn::Again;
         }
         if writer.waits() && !self.write(table, cx) {
@@ -212,6 +212,9 @@ impl Line {
                 self.end(table, Ending::Drop);
                 return Turn::Again;
             };
+            if let Some(record) = writer.recorded() {
+                record.received(count);
+            }
             if writer.socket.is_inside_record() {
                 // as good as a message that does not end
                 let now = table.writers.ground.moment;
@@ -303,14 +306,9 @@ impl Line {
         if let Phase::Paused(pause) = &self.phase {
             table.broker.step_out(pause.ticket);
         }
-        match &ending {
-            Ending::TooSlow { reason, behind } => table.log_too_slow(self.id, reason, *behind),
-            Ending::Close(reason)
-                if !matches!(reason.code, CloseCode::GoingAway | CloseCode::Inactive) =>
-            {
-                table.log_closing(self.id, reason);
-            }
-            _ => {}
+        table.record_end(self.id, &ending);
+        if let Ending::TooSlow { reason, behind } = &ending {
+            table.log_too_slow(self.id, reason, *behind);
         }
         if matches!(ending, Ending::Close(_) | Ending::Echo(_)) {
             table.settle(self.id);
@@ -320,7 +318,7 @@ impl Line {
         let payload = match ending {
             Ending::Close(reason) | Ending::TooSlow { reason, .. } => reason.payload(),
             Ending::Echo(payload) => payload,
-            Ending::Drop => return self.leave(table),
+            Ending::Drop | Ending::Mute => return self.leave(table),
             Ending::Reset => {
                 if !writer.outbound.is_empty() {
                     writer.reset_on_drop();
@@ -334,14 +332,14 @@ impl Line {
             return self.leave(table);
         }
         // whoever found it too slow meanwhile, or shed it, wanted no more than this
-        writer.ending = None;
+        writer.take_ending();
         writer.control(OpCode::Close, &payload, ground);
         writer.life.parted = Some(ground.moment);
         // nothing more is taken from it
         let Life { paused, holding, has_whole, .. } = &mut writer.life;
         (*paused, *holding, *has_whole) = (false, false, false);
         // a write error of the Close itself: nobody is there to linger for
-        if writer.ending.take().is_some() {
+        if writer.take_ending().is_some() {
             return self.leave(table);
         }
         self.phase = Phase::Lingering { end_of_input: false, shut: false };

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::reader::Reader;
 use super::{Connection, Home, Line, Phase};
 use crate::broker::Role;
-use crate::handover::{Descriptor, Handshake};
+use crate::handover::{Descriptor, Handshake, PeerAddress};
 use crate::refusal::Refusal;
 use crate::socket::{Detached, Socket};
 
@@ -20,7 +20,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
         if table.draining { Err(Refusal::draining()) } else { table.admit(role, &topic, echo) };
     let id = match admitted {
         Ok(id) => id,
-        Err(refusal) => return Err(Refused { socket, descriptor, json, refusal }),
+        Err(refusal) => return Err(Refused { socket, descriptor, peer, json, refusal }),
     };
     let mut socket = match Socket::watch(socket) {
         Ok(socket) => socket,
@@ -48,6 +48,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     }
     table.counters().bytes_out.add(response.len() as u64);
     table.seat(id, socket, role, peer, descriptor);
+    table.record_open(id, left_over.len(), response.len());
     // a drain that begins before they are looked at waits for them
     table.writers.of(id).0.life.holding = !left_over.is_empty();
     let reader = Reader::new(home.message_bytes_max.get(), left_over.to_vec());
@@ -61,6 +62,8 @@ pub(crate) struct Refused {
     pub(crate) socket: Detached,
     /// Whose descriptor it is, until the socket is closed.
     pub(crate) descriptor: Descriptor,
+    /// The peer, for logs.
+    pub(crate) peer: PeerAddress,
     /// How to answer.
     pub(crate) json: bool,
     /// What to answer.

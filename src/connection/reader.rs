@@ -319,7 +319,7 @@ fn without_memory(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
 fn no_memory(id: MemberId, table: &mut Table) -> Result<(), Box<Halt>> {
     let (writer, ground) = table.writers.of(id);
     // whoever was shed for it is counted
-    if writer.ending.is_none() {
+    if !writer.is_ending() {
         ground.counters.memory_full.add(1);
     }
     Err(breach(CUT_SHORT).into())

@@ -91,7 +91,7 @@ impl Table {
 impl Writer {
     /// How much could be taken from it.
     pub(super) fn sheddable(&self) -> usize {
-        let closing = self.ending.is_some() || self.life.parted.is_some();
+        let closing = self.is_ending() || self.life.parted.is_some();
         // what a puller was given is nobody else's any more
         if closing || self.role == Role::Puller { 0 } else { self.outbound.bytes() }
     }
@@ -119,7 +119,7 @@ impl Writer {
     /// What it keeps of messages: of those that are whole and wait, or of one that is not.
     fn kept(&self, whole: bool) -> usize {
         let Life { has_whole, holding, .. } = self.life;
-        let counts = self.ending.is_none() && (has_whole || holding) == whole;
+        let counts = !self.is_ending() && (has_whole || holding) == whole;
         if counts { self.unfinished_bytes } else { 0 }
     }
 }

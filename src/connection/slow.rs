@@ -128,10 +128,10 @@ impl Table {
         if self.lines.take(ground) {
             let peer = writer.peer;
             let seconds = writer.life.seconds_behind(ground.moment);
-            let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
+            let topic = self.broker.topic_of(member).unwrap_or_default();
             let (code, said) = (reason.code.number(), reason.said());
             tracing::warn!(
-                %id, %topic, %peer, behind, %seconds, code, "slow consumer: closed: {said}"
+                %id, topic, %peer, behind, %seconds, code, "slow consumer: closed: {said}"
             );
         }
     }
@@ -143,10 +143,10 @@ impl Table {
         if self.lines.take(ground) {
             let (peer, behind) = (writer.peer, writer.outbound.bytes());
             let seconds = writer.life.seconds_behind(ground.moment);
-            let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
+            let topic = self.broker.topic_of(member).unwrap_or_default();
             let (policy, Dropped { messages, bytes }) = (ground.policy(writer.role), lost);
             tracing::warn!(
-                %id, %topic, %peer, behind, %seconds, %policy, messages, bytes,
+                %id, topic, %peer, behind, %seconds, %policy, messages, bytes,
                 "slow consumer: dropped"
             );
         }

@@ -170,6 +170,7 @@ impl Table {
 
     /// Forgets a connection that left its topic; its socket closes.
     pub(super) fn remove(&mut self, id: MemberId) {
+        self.record_close(id);
         self.writers.remove(id);
         self.forget(id);
     }
@@ -274,8 +275,7 @@ impl Table {
             }
             Due::PongTimeout => {
                 counters.pong_timeouts.add(1);
-                writer.end(Ending::Drop);
-                self.log_mute(id);
+                writer.end(Ending::Mute);
             }
             Due::WriteStall => {
                 counters.write_stalls.add(1);
@@ -292,8 +292,7 @@ impl Table {
             Due::Inactive => {
                 counters.inactive.add(1);
                 let reason = Reason::new(CloseCode::Inactive, "nothing came or went for too long");
-                writer.end(Ending::Close(reason.clone()));
-                self.log_closing(id, &reason);
+                writer.end(Ending::Close(reason));
             }
             Due::LingerEnd => writer.end(Ending::Reset),
         }
@@ -303,26 +302,11 @@ impl Table {
     #[cold]
     fn wear_out(&mut self, id: MemberId) {
         let (writer, ground) = self.writers.of(id);
-        if writer.ending.is_none() {
+        if !writer.is_ending() {
             ground.counters.tls_keys_spent.add(1);
             let text = "a TLS 1.2 key was used as often as it may be: connect again";
             writer.end(Ending::Close(Reason::new(CloseCode::TlsKeysSpent, text)));
         }
-    }
-
-    /// Logs a connection that we close for a breach or a limit.
-    pub(super) fn log_closing(&mut self, member: MemberId, reason: &Reason) {
-        let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
-        let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-        let (code, said) = (reason.code.number(), reason.said());
-        tracing::debug!(%id, %topic, %peer, code, "closed: {said}");
-    }
-
-    /// Logs a connection that we drop since it did not answer our ping; there is no Close.
-    fn log_mute(&mut self, member: MemberId) {
-        let (id, peer) = (self.id_of(member), self.writers.of(member).0.peer);
-        let topic = self.broker.topic_of(member).unwrap_or_default().escape_debug();
-        tracing::debug!(%id, %topic, %peer, "dropped: no answer to a ping in time");
     }
 
     /// Says goodbye to at most `count` connections whose outbound is empty, from number `from`
@@ -340,7 +324,7 @@ impl Table {
             let id = member(number);
             let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
             let Some(writer) = self.writers.get_mut(id) else { continue };
-            let closing = writer.ending.is_some() || writer.life.parted.is_some();
+            let closing = writer.is_ending() || writer.life.parted.is_some();
             if !closing
                 && (late || !(writer.life.paused || writer.life.holding))
                 && !coming.is_for(writer.role)
@@ -358,8 +342,9 @@ impl Table {
     fn coming(&self) -> Coming {
         let mut coming = Coming::default();
         for (number, writer) in self.writers.list.iter().enumerate() {
-            let Some(Writer { role, life, ending: None, .. }) = writer else { continue };
-            if !(life.holding || life.paused) {
+            let Some(writer) = writer else { continue };
+            let Writer { role, life, .. } = writer;
+            if writer.is_ending() || !(life.holding || life.paused) {
                 continue;
             }
             match role {
@@ -379,7 +364,7 @@ impl Table {
         for writer in self.writers.list.iter_mut().flatten() {
             counters.drain_cut.add(1);
             counters.drain_cut_bytes.add(writer.outbound.bytes() as u64);
-            writer.ending = Some(Box::new(Ending::Reset));
+            writer.replace_ending(Ending::Reset);
             writer.wake();
         }
     }

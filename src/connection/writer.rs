@@ -6,6 +6,7 @@ use std::slice;
 use std::task::{Context, Waker};
 
 use super::keepalive::{Life, Moment};
+use super::record::Record;
 use super::slow::Lost;
 use super::table::Ground;
 use crate::broker::{Role, Taken};
@@ -34,8 +35,20 @@ pub(super) enum Ending {
     Echo(Vec<u8>),
     /// No more words: the socket is gone, or the peer is.
     Drop,
+    /// The same for one that did not answer our ping.
+    Mute,
     /// No more words; if something still waits, what the kernel holds is thrown away, too.
     Reset,
+}
+
+/// What most connections have nothing of for most of their lives: a delivery asks one question
+/// about all of it.
+#[derive(Debug, Default)]
+struct Apart {
+    /// What somebody decided about it; its task acts on it.
+    ending: Option<Ending>,
+    /// What will be logged of it.
+    record: Option<Record>,
 }
 
 /// One connection's socket, and what those who write to it know.
@@ -54,8 +67,8 @@ pub(super) struct Writer {
     pub(super) peer: PeerAddress,
     /// When what happened last.
     pub(super) life: Life,
-    /// What somebody decided about it; its task acts on it.
-    pub(super) ending: Option<Box<Ending>>,
+    /// What is out of the ordinary about it; `None` while it only gets what is for it.
+    apart: Option<Box<Apart>>,
     /// What its reader keeps of messages that have not ended.
     pub(super) unfinished_bytes: usize,
     /// It gets the last of what is for it, and is no slow consumer any more.
@@ -90,7 +103,7 @@ impl Writer {
             role,
             peer,
             life: Life::new(now),
-            ending: None,
+            apart: None,
             unfinished_bytes: 0,
             is_settling: false,
             lost: None,
@@ -122,16 +135,49 @@ impl Writer {
 
     /// Marks the end; the first reason stays. Nothing is written from now on but by the task.
     pub(super) fn end(&mut self, ending: Ending) {
-        if self.ending.is_none() {
-            self.ending = Some(Box::new(ending));
+        if !self.is_ending() {
+            self.replace_ending(ending);
             self.wake();
         }
+    }
+
+    /// Whether its end is marked.
+    #[inline]
+    pub(super) fn is_ending(&self) -> bool {
+        self.apart.as_ref().is_some_and(|apart| apart.ending.is_some())
+    }
+
+    /// Marks another end, whatever was marked before.
+    pub(super) fn replace_ending(&mut self, ending: Ending) {
+        self.apart.get_or_insert_default().ending = Some(ending);
+    }
+
+    /// The end that is marked, to act on it.
+    #[inline]
+    pub(super) fn take_ending(&mut self) -> Option<Ending> {
+        let apart = self.apart.as_mut()?;
+        let ending = apart.ending.take();
+        if apart.record.is_none() {
+            self.apart = None;
+        }
+        ending
+    }
+
+    /// From here on it is recorded what comes and goes.
+    pub(super) fn record(&mut self, record: Record) {
+        self.apart.get_or_insert_default().record = Some(record);
+    }
+
+    /// What is recorded of it.
+    #[inline]
+    pub(super) fn recorded(&mut self) -> Option<&mut Record> {
+        self.apart.as_mut()?.record.as_mut()
     }
 
     /// Gives it a whole batch: one write if nothing is queued before it.
     #[inline]
     pub(super) fn fan_out_whole(&mut self, batch: &Batch, ground: &Ground) {
-        if self.ending.is_some() || !self.outbound.is_empty() {
+        if self.apart.is_some() || !self.outbound.is_empty() {
             let whole = 0..batch.len();
             return self.fan_out(batch, slice::from_ref(&whole), ground);
         }
@@ -148,7 +194,7 @@ impl Writer {
 
     /// Gives it the runs of a batch: one write if nothing is queued before them.
     pub(super) fn fan_out(&mut self, batch: &Batch, runs: &[Range<usize>], ground: &Ground) {
-        if self.ending.is_some() {
+        if self.is_ending() {
             return;
         }
         self.life.sent = ground.moment;
@@ -172,7 +218,7 @@ impl Writer {
     ) {
         let written = match sent {
             Ok(bytes) => {
-                self.wrote(bytes, ground);
+                self.wrote_some(bytes, ground);
                 bytes
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -216,7 +262,7 @@ impl Writer {
             written -= done;
             if self.outbound.push(batch, run.start, run.end, done, max).is_err() {
                 self.overflow(batch, run.clone(), max, ground);
-                if self.ending.is_some() {
+                if self.is_ending() {
                     return;
                 }
                 if ground.policy(self.role) == Policy::DropNewest {
@@ -233,10 +279,10 @@ impl Writer {
     pub(super) fn jobs(&mut self, frames: Vec<u8>, ground: &Ground) -> Taken {
         let mut written = 0;
         self.life.sent = ground.moment;
-        if self.outbound.is_empty() && self.ending.is_none() {
+        if self.outbound.is_empty() && !self.is_ending() {
             match self.socket.send(&frames) {
                 Ok(bytes) => {
-                    self.wrote(bytes, ground);
+                    self.wrote_some(bytes, ground);
                     if bytes == frames.len() {
                         return Taken { outbound: 0, spare: Some(frames) };
                     }
@@ -301,7 +347,7 @@ impl Writer {
         }
         let written = match self.socket.send(frames) {
             Ok(count) => {
-                self.wrote(count, ground);
+                self.wrote_some(count, ground);
                 count
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -329,8 +375,17 @@ impl Writer {
         if self.outbound.is_empty() {
             self.caught_up();
         }
-        self.wrote(bytes, ground);
+        self.wrote_some(bytes, ground);
         Ok(())
+    }
+
+    /// The same where it may be recorded.
+    #[inline]
+    fn wrote_some(&mut self, bytes: usize, ground: &Ground) {
+        self.wrote(bytes, ground);
+        if let Some(record) = self.recorded() {
+            record.sent(bytes);
+        }
     }
 
     #[inline]
@@ -387,12 +442,12 @@ mod tests {
         }
         let batch = Rc::new(Buffer::new(batch, &ground.meter));
         writer.fan_out(&batch, &[0..ends[0], ends[1]..ends[2]], &ground);
-        assert!(writer.ending.is_none() && writer.outbound.bytes() > 8 << 20);
+        assert!(!writer.is_ending() && writer.outbound.bytes() > 8 << 20);
         let behind = Rc::new(Buffer::new(vec![0; 1000], &ground.meter));
         writer.fan_out(&behind, &[0..400, 500..1000], &ground);
-        assert!(writer.ending.is_none());
+        assert!(!writer.is_ending());
         let whole = 0..101;
         writer.fan_out(&behind, slice::from_ref(&whole), &ground);
-        assert!(writer.ending.is_some());
+        assert!(writer.is_ending());
     }
 }

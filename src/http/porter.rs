@@ -38,6 +38,13 @@ pub(super) struct Porter {
 }
 
 impl Porter {
+    /// Whose a request is, for logs.
+    fn client(&self, headers: &HeaderMap) -> PeerAddress {
+        let proxies = &self.door.proxies;
+        let is_proxy = proxies.believe(self.peer.address());
+        if is_proxy { forwarded::client(proxies, self.peer, headers) } else { self.peer }
+    }
+
     /// Whose a request is. One that came through a proxy takes a place for its client, for as long
     /// as it is under way or a WebSocket; for others, the connection has done so.
     fn seat(&self, headers: &HeaderMap) -> Result<(PeerAddress, Option<Place>), Refusal> {
@@ -89,6 +96,7 @@ async fn attend(porter: &Porter, mut request: Request<Incoming>, has_length: boo
     let standing = Standing::of(request.headers(), door.live.now().origins.as_ref());
     // behind a tunnel or a body that nobody wants may stand anything
     let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
+    let client = Refusal::is_logged().then(|| porter.client(request.headers()));
     let result = match sort(porter, &mut request, &standing, has_length, json) {
         Ok(Errand::Upgrade(upgrade)) => {
             progress.park(upgrade);
@@ -111,6 +119,9 @@ async fn attend(porter: &Porter, mut request: Request<Incoming>, has_length: boo
         Ok(()) => answer::accepted(),
         Err(denial) => {
             denial.refusal.count(&door.counters);
+            if let Some(client) = client {
+                denial.refusal.log(client);
+            }
             let mut answer = denial.answer(json);
             if is_last || denial.refusal.status() == 400 {
                 answer::close_after(&mut answer);

@@ -63,8 +63,7 @@ fn remains(shard: &Shard) -> Remains {
     let table = shard.home.table.borrow();
     let mut remains = Remains::default();
     for (topic, jobs, bytes) in table.broker.backlogs() {
-        let topic = topic.escape_debug();
-        tracing::warn!(shard = shard.number, %topic, jobs, bytes, "jobs left without a puller");
+        tracing::warn!(shard = shard.number, topic, jobs, bytes, "jobs left without a puller");
         remains.backlog_messages += jobs as u64;
     }
     remains

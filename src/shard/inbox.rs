@@ -64,6 +64,7 @@ fn join(shard: &Rc<Shard>, handshake: Handshake) {
         Ok(None) => {}
         Err(refused) => {
             refused.refusal.count(home.table.borrow().counters());
+            refused.refusal.log(refused.peer);
             let response = refused.refusal.response(refused.json);
             turn_away(refused.socket, &response, clock, refused.descriptor);
         }
@@ -228,6 +229,9 @@ fn full(no_room: NoRoom) -> Refusal {
 
 fn answer(post: Post, outcome: Result<(), Refusal>) {
     if post.answer.send(outcome).is_err() {
-        tracing::debug!(topic = %post.topic, "the sender of a POST did not wait for its answer");
+        tracing::debug!(
+            topic = post.topic.name(),
+            "the sender of a POST did not wait for its answer"
+        );
     }
 }

@@ -114,7 +114,7 @@ async fn jobs_without_a_puller_are_told_by_topic() {
         assert_eq!(pusher.post(path, job).await, Some(200));
     }
     let ended = process.stop().await;
-    for part in [" topic=a jobs=2 bytes=3", " topic=b/c jobs=1 bytes=4"] {
+    for part in [" topic=\"a\" jobs=2 bytes=3", " topic=\"b/c\" jobs=1 bytes=4"] {
         let told = ended
             .lines
             .iter()

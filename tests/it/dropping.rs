@@ -157,7 +157,9 @@ async fn a_drop_is_logged_with_topic_address_bytes_and_seconds() {
     .await;
     let line = line.unwrap();
     let peer = laggard.address();
-    for part in ["WARN", "slow consumer: dropped", " topic=news/a\\nb", &format!(" peer={peer}")] {
+    for part in
+        ["WARN", "slow consumer: dropped", " topic=\"news/a\\nb\"", &format!(" peer={peer}")]
+    {
         assert!(line.contains(part), "{part} in {line}");
     }
     assert!(line.contains(" policy=drop-oldest "), "{line}");

@@ -78,10 +78,12 @@ async fn a_drop_for_want_of_a_pong_is_a_debug_line() {
     let mut broker = Process::broker(&flags).await;
     let mut mute = Socket::join(broker.port(), "/sub/news/a%0Ab").await;
     assert_eq!(mute.frame().await.map(|(op_code, _)| op_code), Some(crate::socket::PING));
-    let line = broker.line_with("dropped: no answer to a ping in time").await;
-    assert!(line.contains("DEBUG mercury::connection"), "{line}");
-    let fields = format!(" topic=news/a\\nb peer={}", mute.address());
-    assert!(line.ends_with(&fields), "{line}");
+    let line = broker.line_with("reason=\"pong-timeout\"").await;
+    assert!(line.contains("DEBUG mercury::connection: closed id="), "{line}");
+    let peer = mute.address();
+    let fields = format!(" peer={peer} route=\"/sub\" topic=\"news/a\\nb\" seconds=");
+    assert!(line.contains(&fields), "{line}");
+    assert!(line.ends_with(" by=\"broker\" code=1006 reason=\"pong-timeout\""), "{line}");
     assert_eq!(mute.frame().await, None);
 }
 

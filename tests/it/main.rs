@@ -25,6 +25,7 @@ mod hoards;
 mod joining;
 mod keepalive;
 mod listeners;
+mod logs;
 mod many_topics;
 mod memory;
 mod messages;

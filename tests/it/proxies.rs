@@ -181,7 +181,7 @@ async fn the_log_shows_clients_and_the_start_whom_it_believes() {
         let mut client = Wire::to(broker.port()).await.member("/pub/x", &by(client)).await;
         // a frame of the reserved op code 3
         client.send(frame(0x83, "")).await;
-        let line = broker.line_with("closed: ").await;
+        let line = broker.line_with(": opened id=").await;
         assert!(line.contains(&format!(" peer={shown} ")), "{line}");
     }
 }
@@ -192,6 +192,6 @@ async fn who_came_by_ipv4_over_an_ipv6_socket_is_logged_as_ipv4() {
     let mut broker = Process::start(&arguments, &[]).await;
     let mut client = Wire::to(broker.port()).await.member("/pub/x", "").await;
     client.send(frame(0x83, "")).await;
-    let line = broker.line_with("closed: ").await;
+    let line = broker.line_with(": opened id=").await;
     assert!(line.contains(" peer=127.0.0.1:"), "{line}");
 }

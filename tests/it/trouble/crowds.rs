@@ -57,7 +57,7 @@ async fn sigterm_says_goodbye_to_thousands_and_counts_a_thousand_jobs() {
     }
     let ended = process.ended().await;
     for topic in 0..TOPICS {
-        let left = format!("topic=waiting/{topic} jobs={JOBS_PER_TOPIC} bytes=190");
+        let left = format!("topic=\"waiting/{topic}\" jobs={JOBS_PER_TOPIC} bytes=190");
         let is_logged = |line: &String| {
             line.contains("WARN") && line.contains("jobs left") && line.ends_with(&left)
         };

@@ -50,7 +50,7 @@ async fn empty(server: &TestServer) {
 pub(super) async fn names_slow_consumer(process: &mut Process, topic: &str, peer: SocketAddr) {
     let line = process.line_with("slow consumer").await;
     assert!(line.contains("WARN mercury::connection::slow: slow consumer: closed: "), "{line}");
-    assert!(line.contains(&format!(" topic={topic} peer={peer} behind=")), "{line}");
+    assert!(line.contains(&format!(" topic={topic:?} peer={peer} behind=")), "{line}");
     assert!(line.ends_with(" code=1013"), "{line}");
     // which of its bounds it was over is said in the sentence
     let (bytes, seconds) = match line.split_once("more than ") {

@@ -1,7 +1,10 @@
 //! What a socket is on its topic, and the pattern that this is part of.
 
+use serde::{Deserialize, Serialize};
+
 /// How a topic gives out its messages. Patterns never mix: `/pub/x` and `/bus/x` are two topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pattern {
     /// Every other peer gets it.
     Bus,
@@ -12,7 +15,8 @@ pub enum Pattern {
 }
 
 /// What a socket is on its topic, for life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// `/bus`
     Peer,
@@ -24,6 +28,24 @@ pub enum Role {
     Pusher,
     /// `/pull`
     Puller,
+}
+
+impl Pattern {
+    /// All of them, and what they are called outside.
+    const WORDS: [(Self, &'static str); 3] =
+        [(Self::Bus, "bus"), (Self::PubSub, "pubsub"), (Self::PushPull, "pushpull")];
+
+    /// What it is called outside.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        Self::WORDS[self as usize].1
+    }
+
+    /// The pattern that is called so.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|(_, other)| *other == word).map(|(pattern, _)| pattern)
+    }
 }
 
 impl Role {

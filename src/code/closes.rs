@@ -93,6 +93,12 @@ codes! {
         cure: "read while pinging",
         counter: pongs_pending,
     }
+    OperatorClosed = "operator-closed" 1008 {
+        means: "an operator hung up on this connection",
+        cause: "it was the slowest consumer, or did what it should not",
+        cure: "ask the operator",
+        counter: operator_closed,
+    }
     MessageTooLong = "message-too-long" 1009 {
         means: "a message is over `--max-message`, all fragments together",
         cause: "a file or a picture is sent whole",

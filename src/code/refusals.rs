@@ -37,6 +37,26 @@ codes! {
         cure: "https:// or wss://",
         counter: tls_expected,
     }
+    Query = "query" 400 {
+        means: "a parameter of a request to `--admin` is unknown or wrong",
+        cause: "a misspelt word, or a `next` that was changed or is another page's",
+        cure: "see the sentence",
+    }
+    NoSuchConnection = "no-such-connection" 404 {
+        means: "no connection is called so, or no longer",
+        cause: "its client hung up, or a start of the broker lies in between",
+        cure: "look for it in `/connections` again",
+    }
+    SurveysFull = "surveys-full" 503 {
+        means: "as many ask for topics or connections as may at once",
+        cause: "several programs that look at all pages, or one that does not wait for answers",
+        cure: "try later, one page after the other",
+    }
+    ShardBusy = "shard-busy" 503 {
+        means: "a shard did not answer an operator within 5 s",
+        cause: "its core has more to do than it can, or very many topics or connections",
+        cure: "try later",
+    }
     UpgradeRequired = "upgrade-required" 426 {
         means: "a plain GET on a socket's route",
         cause: "a browser's address line, or a proxy that does not pass `Upgrade` on",

@@ -8,6 +8,8 @@ use crate::limits::{LINGER_MAX, Limits, MESSAGE_UNFINISHED_MAX, PING_JITTER_PERC
 
 /// What a [`Moment`] counts, in milliseconds: the shortest time between two sweeps.
 const STEP: u64 = 10;
+/// Steps in a tenth of a second.
+const STEPS_PER_TENTH: u32 = 10;
 /// Steps after which it no longer matters how long ago something was: a third of a year. A moment
 /// never falls farther behind, so that it is not taken for one to come when the count starts over.
 const STEPS_MAX: u32 = 1 << 30;
@@ -161,9 +163,14 @@ impl Life {
         }
     }
 
-    /// How long its outbound has not been empty: seconds with one decimal, for logs.
+    /// How long its outbound has not been empty, in tenths of a second.
+    pub(super) fn tenths_behind(&self, now: Moment) -> u32 {
+        now.since(self.behind) / STEPS_PER_TENTH
+    }
+
+    /// The same as seconds with one decimal, for logs.
     pub(super) fn seconds_behind(&self, now: Moment) -> String {
-        let tenths = u64::from(now.since(self.behind)) * STEP / 100;
+        let tenths = self.tenths_behind(now);
         format!("{}.{}", tenths / 10, tenths % 10)
     }
 

@@ -6,6 +6,7 @@ mod reader;
 mod record;
 mod shed;
 mod slow;
+mod survey;
 mod table;
 mod writer;
 
@@ -20,6 +21,7 @@ use tokio::task::yield_now;
 use self::keepalive::Life;
 pub(crate) use self::open::open;
 use self::reader::{Halt, Reader};
+pub(crate) use self::survey::Cut;
 pub(crate) use self::table::Table;
 use self::table::Writers;
 use self::writer::Ending;

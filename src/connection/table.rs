@@ -31,7 +31,7 @@ pub(crate) struct Table {
     /// Who writes where.
     pub(super) writers: Writers,
     /// The shard's number.
-    shard: usize,
+    pub(super) shard: usize,
     /// Connections that have ever opened here.
     opened: u64,
     /// No data frame is taken any more.
@@ -152,7 +152,8 @@ impl Table {
     ) {
         self.opened += 1;
         let moment = self.writers.ground.moment;
-        let writer = Writer::new(socket, self.opened, role, peer, descriptor, moment);
+        let opened = self.writers.ground.tenths();
+        let writer = Writer::new(socket, self.opened, opened, role, peer, descriptor, moment);
         self.writers.insert(id, writer);
     }
 

@@ -61,6 +61,8 @@ pub(super) struct Writer {
     /// Which one of those that have ever opened on its shard, in the six bytes that alignment
     /// leaves free: at 100,000 a second they last for 89 years.
     sequence: [u8; SEQUENCE_BYTES],
+    /// When it opened, in tenths of a second since the shard began.
+    pub(super) opened: u32,
     /// What the socket is on its topic.
     pub(super) role: Role,
     /// The peer, for logs.
@@ -85,12 +87,13 @@ pub(super) struct Writer {
 const SEQUENCE_BYTES: usize = 6;
 
 // there is one for each connection; tokio's part depends on what else is built
-const _: () = assert!(size_of::<Option<Writer>>() <= 176 + size_of::<Socket>());
+const _: () = assert!(size_of::<Option<Writer>>() <= 184 + size_of::<Socket>());
 
 impl Writer {
     pub(super) fn new(
         socket: Socket,
         sequence: u64,
+        opened: u32,
         role: Role,
         peer: PeerAddress,
         descriptor: Descriptor,
@@ -100,6 +103,7 @@ impl Writer {
             socket,
             outbound: Outbound::default(),
             sequence: *sequence.to_le_bytes().first_chunk().expect("six of eight"),
+            opened,
             role,
             peer,
             life: Life::new(now),
@@ -423,8 +427,8 @@ mod tests {
         let (socket, peer) = listener.accept().await.unwrap();
         let descriptor = Descriptor::take(&Arc::new(Budget::new(1))).unwrap();
         let socket = socket.into();
-        let peer = peer.into();
-        let mut writer = Writer::new(socket, 1, Role::Peer, peer, descriptor, Moment::at(0));
+        let (peer, now) = (peer.into(), Moment::at(0));
+        let mut writer = Writer::new(socket, 1, 0, Role::Peer, peer, descriptor, now);
         let ground = Ground {
             now: 0,
             moment: Moment::at(0),

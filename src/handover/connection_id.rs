@@ -14,7 +14,6 @@ pub(crate) struct ConnectionId {
 
 impl ConnectionId {
     /// Reads what [`fmt::Display`] writes, and no other spelling of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "operators cannot name a connection yet"))]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (shard, sequence) = text.split_once('-')?;
         let sequence = u64::from_str_radix(sequence, 16).ok()?;

@@ -78,6 +78,11 @@ impl Router {
         Inboxes { shards: Arc::downgrade(&self.shards), count: self.shards.len() }
     }
 
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
     /// The home shard: by pattern and root for pub/sub, so that a tree is never split; by pattern
     /// and whole name for the others.
     pub(crate) fn home(&self, pattern: Pattern, topic: &Topic) -> usize {

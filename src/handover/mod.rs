@@ -11,6 +11,8 @@ mod connection_id;
 mod identity;
 mod inbox;
 mod live;
+mod question;
+mod ranking;
 mod shutdown;
 mod turnstile;
 
@@ -25,6 +27,11 @@ pub(crate) use self::connection_id::ConnectionId;
 pub(crate) use self::identity::{Identity, Keeper};
 pub(crate) use self::inbox::{Fill, Inbox, InboxFull, Inboxes, Router};
 pub(crate) use self::live::{Live, Settings};
+pub(crate) use self::question::{
+    Answers, Asker, ConnectionLine, ConnectionSort, Connections, ConnectionsPage, Question,
+    TopicLine, TopicName, TopicSort, Topics, TopicsPage,
+};
+pub(crate) use self::ranking::{Found, Rank, Ranking};
 pub(crate) use self::shutdown::Shutdown;
 pub(crate) use self::turnstile::Turnstile;
 use crate::broker::topic::Topic;
@@ -41,6 +48,8 @@ pub(crate) enum Arrival {
     Connection(Box<Handshake>),
     /// The body of a POST.
     Message(Box<Post>),
+    /// What an operator wants to know.
+    Question(Box<Question>),
 }
 
 /// A checked handshake: the shard joins the topic, then writes the 101.
@@ -86,6 +95,7 @@ impl Arrival {
         match self {
             Self::Message(post) => post.body.len(),
             Self::Connection(handshake) => handshake.left_over.len(),
+            Self::Question(_) => 0,
         }
     }
 }

@@ -149,6 +149,7 @@ async fn take_in(inbox: &Inbox, crossed: &mut Vec<Crossed>) {
                     drop(post.answer.send(Ok(())));
                     Crossed::Post(post.topic, post.body)
                 }
+                Arrival::Question(_) => unreachable!("nobody asks"),
                 Arrival::Connection(handshake) => {
                     let handshake = *handshake;
                     let accept = handshake.accept;

@@ -40,6 +40,7 @@ use crate::config::{Mode, Proxies};
 use crate::handover::{Arrival, Identity, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
+    SURVEY_WAIT_MAX,
 };
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -100,6 +101,8 @@ pub(crate) struct Times {
     pub(crate) linger: Duration,
     /// For descriptors.
     pub(crate) accept_pause: Duration,
+    /// For shards to answer an operator.
+    pub(crate) survey: Duration,
 }
 
 impl Default for Times {
@@ -110,6 +113,7 @@ impl Default for Times {
             body_stall: BODY_STALL_MAX,
             linger: LINGER_MAX,
             accept_pause: ACCEPT_PAUSE,
+            survey: SURVEY_WAIT_MAX,
         }
     }
 }

@@ -165,6 +165,17 @@ pub const SWEEP_INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Connections that the sweep looks at before the others get their turn.
 pub const SWEEP_TURN_MAX: usize = 1024;
 
+/// Topics or connections that a shard looks at for an operator before the others get their turn. So
+/// many take about 100 us.
+pub const SURVEY_TURN_MAX: usize = 1024;
+/// How long a look at all topics or connections may take, however busy the shards are.
+pub const SURVEY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Looks at all topics or connections at once: each costs every shard some of its time.
+pub const SURVEYS_MAX: usize = 4;
+/// Topics or connections on a page, where the request names no number.
+pub const PAGE_ROWS: usize = 100;
+/// Topics or connections on a page, at most: a shard keeps so many of those it looks at.
+pub const PAGE_ROWS_MAX: usize = 1000;
 /// What the pace of a topic forgets in: a message counts for it for about so long.
 pub const PACE_FORGETS: Duration = Duration::from_secs(3);
 

@@ -222,6 +222,8 @@ counters! {
     refusals,
     /// Connection tasks that panicked and were dropped alone.
     panics,
+    /// Connections that an operator hung up on: 1008.
+    operator_closed,
 
     // The drain.
     /// Data frames that came after the drain began.

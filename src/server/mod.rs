@@ -427,6 +427,8 @@ fn start_admin(
     let desk = Desk {
         counters: next(&mut ground.counters),
         watch,
+        router: RefCell::new(Some(ground.router.clone())),
+        surveys: admin::surveys(),
         hosts: config.admin.hosts.clone(),
         times: Times::default(),
     };

@@ -9,8 +9,8 @@ use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::task::{spawn_local, yield_now};
 
-use super::Shard;
 use super::guard::{self, Guarded};
+use super::{Shard, answering};
 use crate::broker::{NoRoom, Ticket};
 use crate::code::RefusalCode;
 use crate::connection::{Home, open};
@@ -33,6 +33,7 @@ pub(super) async fn run(shard: &Rc<Shard>, inbox: &Inbox) {
             match arrival {
                 Arrival::Connection(handshake) => join(shard, *handshake),
                 Arrival::Message(post) => publish(shard, *post),
+                Arrival::Question(question) => answering::hear(shard, *question),
             }
             taken += 1;
             if taken % INBOX_TURN_MAX == 0 {
@@ -51,6 +52,8 @@ pub(super) fn refuse_all(shard: &Rc<Shard>, inbox: &Inbox) {
         match arrival {
             Arrival::Connection(handshake) => join(shard, *handshake),
             Arrival::Message(post) => answer(*post, Err(Refusal::draining())),
+            // who asked hears that nobody answers any more
+            Arrival::Question(_) => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One core: a thread, its runtime, its connections and its broker.
 
+mod answering;
 mod drain;
 mod flusher;
 mod guard;

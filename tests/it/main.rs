@@ -53,6 +53,7 @@ mod slow_requests;
 mod smuggling;
 mod socket;
 mod stopping;
+mod surveys;
 mod tiny_floods;
 mod tls;
 mod topics;

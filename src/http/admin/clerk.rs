@@ -13,7 +13,7 @@ use super::super::answer::{self, Answer, Denial};
 use super::super::framing;
 use super::super::wire::Progress;
 use super::route::{ROUTES, Route};
-use super::{Desk, exposition, health, host};
+use super::{Desk, exposition, health, host, survey};
 use crate::code::RefusalCode;
 
 /// Serves the requests of one HTTP connection.
@@ -37,7 +37,7 @@ impl Service<Request<Incoming>> for Clerk {
             // behind a tunnel or a body that nobody wants may stand anything
             let is_last = !request.body().is_end_stream() || *request.method() == Method::CONNECT;
             let served = match sort(&desk, &request, has_length) {
-                Ok(route) => serve(&desk, route, json),
+                Ok(route) => serve(&desk, route, request.uri().query(), json).await,
                 Err(denial) => {
                     denial.refusal.count(&desk.counters);
                     Err(denial)
@@ -54,7 +54,11 @@ impl Service<Request<Incoming>> for Clerk {
 }
 
 /// Finds out what a request asks for, and whether it may.
-fn sort<B>(desk: &Desk, request: &Request<B>, has_length: bool) -> Result<Route, Denial> {
+fn sort<'request, B>(
+    desk: &Desk,
+    request: &'request Request<B>,
+    has_length: bool,
+) -> Result<Route<'request>, Denial> {
     framing::check(request, has_length)?;
     host::check(request, &desk.hosts)?;
     let path = request.uri().path();
@@ -67,12 +71,21 @@ fn sort<B>(desk: &Desk, request: &Request<B>, has_length: bool) -> Result<Route,
 }
 
 /// Does what was asked for. What is not well is no refusal, and not counted as one.
-fn serve(desk: &Desk, route: Route, json: bool) -> Result<Answer, Denial> {
-    match route {
-        Route::Live => Ok(health::live(json)),
-        Route::Ready => health::ready(desk, json),
-        Route::Metrics => Ok(exposition::answer(&desk.watch)),
-    }
+async fn serve(
+    desk: &Desk,
+    route: Route<'_>,
+    query: Option<&str>,
+    json: bool,
+) -> Result<Answer, Denial> {
+    let served = match route {
+        Route::Live => return Ok(health::live(json)),
+        Route::Ready => return health::ready(desk, json),
+        Route::Metrics => return Ok(exposition::answer(&desk.watch)),
+        Route::Topics => survey::topics(desk, query).await,
+        Route::Connections => survey::connections(desk, query).await,
+        Route::Connection(id) => survey::hang_up(desk, id).await,
+    };
+    served.inspect_err(|denial| denial.refusal.count(&desk.counters))
 }
 
 /// A path that leads nowhere; the sentence names those that do.

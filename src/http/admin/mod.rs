@@ -7,9 +7,12 @@ mod clerk;
 mod exposition;
 mod health;
 mod host;
+mod query;
 mod route;
+mod survey;
 mod watch;
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -28,7 +31,10 @@ use super::Times;
 use super::alarm::Alarm;
 use super::visit::read_all;
 use super::wire::{Phase, Progress, Wire};
-use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX};
+use crate::handover::Router;
+use crate::limits::{
+    ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX, SURVEYS_MAX,
+};
 use crate::metrics::Counters;
 use crate::socket::{Listener, Socket};
 
@@ -39,6 +45,10 @@ pub(crate) struct Desk {
     pub(crate) counters: Arc<Counters>,
     /// What the broker says of itself.
     pub(crate) watch: Watch,
+    /// The way to every shard; given up when the drain begins, which the shards wait for.
+    pub(crate) router: RefCell<Option<Router>>,
+    /// Looks at all topics or connections that there is a place for.
+    pub(crate) surveys: Semaphore,
     /// `--admin-host`.
     pub(crate) hosts: Vec<String>,
     /// How long to wait for what.
@@ -47,10 +57,22 @@ pub(crate) struct Desk {
 
 /// Serves operators until the end of the broker. Must run on a `LocalRuntime`.
 pub(crate) async fn serve(desk: Desk, listener: Listener, end: impl Future<Output = ()>) {
+    let desk = Rc::new(desk);
+    let accepting = accept(Rc::clone(&desk), listener);
+    let parting = async {
+        desk.watch.shutdown.begun().await;
+        desk.router.take();
+        end.await;
+    };
     tokio::select! {
-        () = end => {}
-        () = accept(Rc::new(desk), listener) => {}
+        () = parting => {}
+        () = accepting => {}
     }
+}
+
+/// As many looks at all topics or connections as there may be at once.
+pub(crate) fn surveys() -> Semaphore {
+    Semaphore::new(SURVEYS_MAX)
 }
 
 /// Accepts for ever. When all places are taken, the others wait in the kernel's row.

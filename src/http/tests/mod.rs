@@ -168,6 +168,7 @@ fn shard(inbox: &Inbox, sender: &Sender<Came>, ends: &Shutdown, is_stuck: bool) 
                 let topic = handshake.topic.name().to_owned();
                 Came::Connection(handshake.role, topic, handshake.echo, handshake.left_over)
             }
+            Some(Arrival::Question(_)) => unreachable!("nobody asks"),
             None if ends.has_begun() => return,
             None => {
                 thread::sleep(Duration::from_millis(1));

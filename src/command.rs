@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
 use crate::config::{Config, Log, LogFormat, Size};
 use crate::limits::CONFIG_BYTES_MAX;
-use crate::server::Server;
+use crate::server::{Inherited, Server};
 use crate::telemetry::{self, Announcement};
 
 /// Target of the lines about the whole broker, for which operators' rules look.
@@ -78,11 +78,12 @@ type Again<'a> = &'a dyn Fn(&Config, &Log) -> Result<Reload, Exit>;
 
 /// Runs the broker until it is told to stop.
 fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
+    let inherited = Inherited::take().map_err(Exit::start)?;
     let level = telemetry::start(&log);
     let runtime = Builder::new_current_thread().enable_io().build().map_err(Exit::start)?;
     // Before the start: a signal that comes in between drains, too.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(Exit::start)?;
-    let server = Server::start(&config).map_err(Exit::start)?;
+    let server = Server::start_with(&config, inherited).map_err(Exit::start)?;
     let (urls, pins, descriptors) = (server.urls(), server.pins(), server.descriptors());
     let admin = server.admin();
     let announcement = Announcement { urls, admin, config: &config, pins, descriptors };

@@ -50,6 +50,7 @@ impl Draft {
         let listen = Listen::parse(LISTEN_DEFAULT).expect("the default is right");
         let config = Config {
             listen: vec![listen],
+            listen_is_default: true,
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,

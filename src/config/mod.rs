@@ -32,6 +32,8 @@ pub use size::{Size, SizeError};
 pub struct Config {
     /// Where to listen; every one gets its start-up line.
     pub listen: Vec<Listen>,
+    /// Nobody named where: sockets that a service manager passes to us come first.
+    pub listen_is_default: bool,
     /// Development shows the page at `/`.
     pub mode: Mode,
     /// Connections that the kernel queues before we accept; `None` is the system's maximum.

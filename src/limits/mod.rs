@@ -231,6 +231,9 @@ pub const SOCKET_SEND_BYTES: usize = 256 * KIB;
 /// Raised where `--write-timeout` is longer, and to `--pull-pong-timeout` for pullers.
 pub const SOCKET_DEAD_AFTER: Duration = Duration::from_secs(30);
 
+/// Listening sockets that a service manager may pass to us.
+pub const INHERITED_MAX: usize = 64;
+
 /// New connections that are told at the same time why they may not come in, each for up to
 /// [`LINGER_MAX`]; more are reset without a word. Their descriptors are not those of clients.
 pub const TURNED_AWAY_MAX: usize = 64;

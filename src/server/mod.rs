@@ -33,6 +33,8 @@ use crate::shard::{self, Remains};
 use crate::socket::{self, Listener, Opened, SocketFile};
 use crate::tls::FilesError;
 
+pub use crate::socket::{Inherited, InheritedError};
+
 /// A running broker. Dropping it begins to drain it without waiting; [`Server::drain`] waits.
 #[derive(Debug)]
 pub struct Server {
@@ -78,6 +80,9 @@ pub enum StartError {
     /// Others could reach what is for operators.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// Sockets that nobody can connect to, or nobody asked for.
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     /// An address that is taken, forbidden or not ours.
     #[error("cannot listen on {url}: {}", sentence(.source))]
     Listen {
@@ -158,6 +163,13 @@ impl Ground {
 impl Server {
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, Inherited::default())
+    }
+
+    /// The same, on sockets that listen already where the configuration says; on all of them where
+    /// it says nothing.
+    pub fn start_with(config: &Config, mut inherited: Inherited) -> Result<Self, StartError> {
+        let config = &Config { listen: inherited.listen(config), ..config.clone() };
         config.limits.check()?;
         config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
         config.admin.check()?;
@@ -170,10 +182,10 @@ impl Server {
         let mut keeper = Keeper::new(metrics.thread());
         let identities = config.listen.iter().map(|listen| identity(listen, &mut keeper));
         let identities = identities.collect::<Result<Vec<_>, _>>()?;
-        let opened = config.listen.iter().map(|listen| open(listen, config));
-        let opened = opened.collect::<Result<Vec<_>, _>>()?;
-        let of_admin = config.admin.listen.as_ref().map(|listen| open(listen, config));
-        let of_admin = of_admin.transpose()?;
+        let mut open = |listen| open(listen, config, &mut inherited);
+        let opened = config.listen.iter().map(&mut open).collect::<Result<Vec<_>, _>>()?;
+        let of_admin = config.admin.listen.as_ref().map(open).transpose()?;
+        inherited.check()?;
         let pins = cores::plan(&config.pin, config.shards);
         let (router, inboxes) = Router::new(config.shards.get());
         let (clock, pendulum) = Clock::new();
@@ -306,9 +318,12 @@ impl Drop for Server {
     }
 }
 
-fn open(listen: &Listen, config: &Config) -> Result<Opened, StartError> {
-    socket::open(listen, config.accept_backlog, &config.limits)
-        .map_err(|source| StartError::Listen { url: listen.url.clone(), source })
+/// Listens there, on a socket that does so already where there is one.
+fn open(listen: &Listen, config: &Config, inherited: &mut Inherited) -> Result<Opened, StartError> {
+    let claimed = inherited.claim(listen, &config.limits).transpose();
+    let opened =
+        claimed.unwrap_or_else(|| socket::open(listen, config.accept_backlog, &config.limits));
+    opened.map_err(|source| StartError::Listen { url: listen.url.clone(), source })
 }
 
 /// What the next thread counts in.

@@ -152,7 +152,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 /// Sets what a shard and we want of every socket: those that are accepted have it from the one that
 /// listens, which saves a system call for each. The kernel counts a peer that reads nothing as
 /// dead, too, however well it answers: it must not come before our own `--write-timeout`.
-fn tune(socket: &Raw, limits: &Limits) -> io::Result<()> {
+pub(super) fn tune(socket: &Raw, limits: &Limits) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
     let dead_after = SOCKET_DEAD_AFTER.max(limits.write_stall_max + 2 * LINGER_MAX);

@@ -4,6 +4,7 @@
 mod tls;
 
 mod file;
+mod inherited;
 mod listener;
 mod peer;
 
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 pub(crate) use self::file::SocketFile;
+pub use self::inherited::{Inherited, InheritedError};
 pub(crate) use self::listener::{Listener, Opened, open};
 pub(crate) use self::peer::PeerAddress;
 pub(crate) use self::tls::HandshakeError;

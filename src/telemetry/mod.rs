@@ -207,6 +207,7 @@ mod tests {
         let two = NonZeroUsize::new(2).unwrap();
         let config = Config {
             listen: Vec::new(),
+            listen_is_default: false,
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -99,6 +100,29 @@ impl Process {
         }
     }
 
+    /// A broker that is given this descriptor as a service manager would (`sd_listen_fds(3)`); it
+    /// listens when this returns.
+    pub(crate) async fn activate(
+        descriptor: impl Into<OwnedFd>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::activated(descriptor, arguments, variables).started(arguments).await
+    }
+
+    /// The same, which may end instead.
+    pub(crate) fn activated(
+        descriptor: impl Into<OwnedFd>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let command = "export LISTEN_PID=$$ LISTEN_FDS=\"${LISTEN_FDS:-1}\"
+            exec \"$0\" \"$@\" 3<&0 </dev/null";
+        let launcher = ["sh", "-c", command];
+        let stdin = Stdio::from(descriptor.into());
+        Self::spawn_on(stdin, Path::new("."), &launcher, arguments, variables)
+    }
+
     /// Runs to its end.
     pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         Self::spawn(&[], arguments, variables).ended().await
@@ -123,13 +147,23 @@ impl Process {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::spawn_on(Stdio::null(), folder, launcher, arguments, variables)
+    }
+
+    fn spawn_on(
+        stdin: Stdio,
+        folder: &Path,
+        launcher: &[&str],
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let command = [launcher, &[env!("CARGO_BIN_EXE_mercury")], arguments].concat();
         let mut child = Command::new(command[0])
             .args(command[1..].iter().map(OsStr::new))
             .current_dir(folder)
             .env_clear()
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -39,6 +39,7 @@ impl TestServer {
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: vec![Listen::parse("http://127.0.0.1:0").unwrap()],
+            listen_is_default: false,
             mode: Mode::Development,
             accept_backlog: None,
             allow_origin: None,

@@ -23,6 +23,7 @@ pub(super) const SETTINGS: &[Setting] = &[
                 }
             }
             draft.config.listen = listen;
+            draft.config.listen_is_default = false;
             Ok(())
         },
         |config, _| Value::List(config.listen.iter().map(|listen| listen.url.clone()).collect()),

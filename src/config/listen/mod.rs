@@ -192,6 +192,18 @@ impl Listen {
         }
     }
 
+    /// Whether both name one address or one file, however they name it.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (&self.endpoint, &other.endpoint) {
+            (Endpoint::Tcp { address, .. }, Endpoint::Tcp { address: other, .. }) => {
+                address == other
+            }
+            (Endpoint::Unix { path, .. }, Endpoint::Unix { path: other, .. }) => path == other,
+            _ => false,
+        }
+    }
+
     /// Whether both cannot listen at once, and why.
     pub fn check_beside(&self, other: &Self) -> Result<(), ListenError> {
         match (&self.endpoint, &other.endpoint) {

@@ -68,6 +68,14 @@ impl Refusal {
         Self::new(RefusalCode::AddressFull, message)
     }
 
+    /// A listener of `?proxy=1` serves trusted proxies alone.
+    #[must_use]
+    pub fn proxy_untrusted(peer: impl Display) -> Self {
+        let message =
+            format!("{peer} is no proxy that --trusted-proxy names, and others are refused");
+        Self::new(RefusalCode::ProxyUntrusted, message)
+    }
+
     /// Connections come faster than `--accept-rate`.
     #[must_use]
     pub fn accept_rate(max: Rate) -> Self {
@@ -137,6 +145,7 @@ impl Refusal {
     pub fn response(&self, json: bool) -> Vec<u8> {
         let reason = match self.status() {
             400 => "Bad Request",
+            403 => "Forbidden",
             408 => "Request Timeout",
             414 => "URI Too Long",
             429 => "Too Many Requests",

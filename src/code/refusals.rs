@@ -218,6 +218,13 @@ codes! {
         flag: "accept-rate",
         counter: accept_rate,
     }
+    ProxyUntrusted = "proxy-untrusted" 403 {
+        means: "the listener is for proxies, and the connection came from no trusted one",
+        cause: "clients that reach a listener of `?proxy=1`, or a proxy whose network is not named",
+        cure: "ask the operator for `--trusted-proxy`, or connect through the proxy",
+        flag: "trusted-proxy",
+        counter: proxy_untrusted,
+    }
     InboxFull = "inbox-full" 503 {
         means: "the topic's shard is behind",
         cause: "more handshakes and POSTs for one shard than it can take",

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::task::yield_now;
 
 use super::forwarded;
+use super::proxy_header::Header;
 use super::visit::visit;
 use super::{Door, Handshakes, Times, Visits};
 use crate::broker::Role;
@@ -106,6 +107,17 @@ impl House {
         });
         assert_eq!((self.door.bodies.used(), self.door.descriptors.used()), (0, 0));
         Visit { answers, crossed }
+    }
+}
+
+/// Reads a PROXY header: its length and its client, `None` when more must come.
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<String>)>, String> {
+    match Header::read(bytes) {
+        Ok(Header::Part) => Ok(None),
+        Ok(Header::Whole { length, client }) => {
+            Ok(Some((length, client.map(|client| client.to_string()))))
+        }
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use rustix::io::Errno;
 use tokio::time::timeout;
 
+use super::introduction::{Introduction, introduce};
 use super::rebuff::rebuff;
 use super::tls;
 use super::visit::visit;
-use super::{Door, Guest};
-use crate::handover::{Descriptor, Identity};
-use crate::socket::{Listener, PeerAddress, Socket};
+use super::{Door, Entrance, Guest};
+use crate::handover::{Descriptor, Identity, Place};
+use crate::refusal::Refusal;
+use crate::socket::{PeerAddress, Socket};
 
 /// Whether accepting failed since that one client is gone already: accept(2) passes on what the
 /// network said of it.
@@ -32,16 +34,14 @@ fn is_gone(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| gone.contains(&errno))
 }
 
-/// Accepts until the drain begins. The listening socket is closed when this returns. With an
-/// identity, TLS is spoken.
-pub(super) async fn accept(door: Rc<Door>, listener: Listener, identity: Option<Identity>) {
+/// Accepts until the drain begins. The listening socket is closed when this returns.
+pub(super) async fn accept(door: Rc<Door>, entrance: Entrance) {
+    let Entrance { listener, proxied, identity } = entrance;
     while let Some(accepted) = until_drain(&door, listener.accept()).await {
         match accepted {
             Ok((socket, peer)) => {
                 door.counters.accepted.add(1);
-                // each request of a proxy counts for its own client
-                let client = peer.counted().filter(|it| !door.proxies.believe(*it));
-                let place = match door.turnstile.pass(client) {
+                let place = match admit(&door, peer, proxied) {
                     Ok(place) => place,
                     Err(refusal) => {
                         rebuff(&door, socket, identity.clone(), peer, refusal);
@@ -52,7 +52,8 @@ pub(super) async fn accept(door: Rc<Door>, listener: Listener, identity: Option<
                 descriptor.keep(place);
                 let guest = door.visits.enter(&door);
                 let identity = identity.clone();
-                tokio::task::spawn_local(welcome(guest, socket, identity, peer, descriptor));
+                let welcome = welcome(guest, socket, proxied, identity, peer, descriptor);
+                tokio::task::spawn_local(welcome);
             }
             Err(error) if is_exhausted(&error) => pause(&door).await,
             Err(error) => {
@@ -66,14 +67,45 @@ pub(super) async fn accept(door: Rc<Door>, listener: Listener, identity: Option<
     }
 }
 
-/// Serves one connection, once TLS is agreed on where it is spoken.
+/// Lets a connection in, or not, before it has said anything. One that may speak for others takes
+/// no place: each of its requests does, or whom its header names.
+fn admit(door: &Door, peer: PeerAddress, proxied: bool) -> Result<Option<Place>, Refusal> {
+    if proxied && !door.proxies.trust(peer.address()) {
+        return Err(Refusal::proxy_untrusted(peer.address()));
+    }
+    let is_client = !proxied && !door.proxies.believe(peer.address());
+    door.turnstile.pass(peer.counted().filter(|_| is_client))
+}
+
+/// Serves one connection, once it is known whose it is, and TLS agreed on where it is spoken.
 async fn welcome(
     guest: Guest,
     socket: Socket,
+    proxied: bool,
     identity: Option<Identity>,
     peer: PeerAddress,
-    descriptor: Descriptor,
+    mut descriptor: Descriptor,
 ) {
+    // a local is dropped first: the socket is closed before its descriptor is given back
+    let (mut socket, mut peer) = (socket, peer);
+    if proxied {
+        let door = &guest.0;
+        let introduction = introduce(door, &mut socket, peer).await;
+        if let Introduction::Over = introduction {
+            return;
+        }
+        // who is named by nobody is a proxy, and counts for nobody; a proxy may also pass on the
+        // connection of another one, which names its clients in their requests
+        if let Introduction::Client(client) = introduction {
+            peer = client;
+            if !door.proxies.believe(client.address()) {
+                match door.turnstile.place(client.address()) {
+                    Ok(place) => descriptor.keep(place),
+                    Err(refusal) => return rebuff(door, socket, identity, peer, refusal),
+                }
+            }
+        }
+    }
     if let Some(socket) = tls::admit(&guest.0, socket, identity.as_ref(), peer).await {
         visit(guest, socket, peer, descriptor).await;
     }

@@ -12,9 +12,11 @@ mod framing;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod head;
+mod introduction;
 mod listener;
 mod origin;
 mod porter;
+mod proxy_header;
 mod publish;
 mod rebuff;
 mod route;
@@ -118,6 +120,17 @@ impl Default for Times {
     }
 }
 
+/// A listening socket, and what goes before HTTP on its connections.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// The socket.
+    pub(crate) listener: Listener,
+    /// A PROXY header.
+    pub(crate) proxied: bool,
+    /// TLS, with what the listener shows of itself.
+    pub(crate) identity: Option<Identity>,
+}
+
 /// How many HTTP connections are open.
 #[derive(Debug, Default)]
 pub(crate) struct Visits {
@@ -162,9 +175,9 @@ impl Drop for Guest {
 
 /// Serves on all listeners of one acceptor until the broker drains and the requests under way are
 /// answered, or until the drain's deadline. Must run on a `LocalRuntime`.
-pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<(Listener, Option<Identity>)>) {
-    for (listener, identity) in listeners {
-        tokio::task::spawn_local(listener::accept(Rc::clone(&door), listener, identity));
+pub(crate) async fn serve(door: Rc<Door>, listeners: Vec<Entrance>) {
+    for entrance in listeners {
+        tokio::task::spawn_local(listener::accept(Rc::clone(&door), entrance));
     }
     door.shutdown.begun().await;
     door.router.take();

@@ -38,6 +38,11 @@ pub const HEAD_BYTES_MAX: usize = 16 * KIB;
 pub const REQUEST_LINE_BYTES_MAX: usize = 15 * KIB;
 /// Header fields of a request.
 pub const HEAD_FIELDS_MAX: usize = 100;
+/// A PROXY header of version 1, a line (section 2.1 of the protocol).
+pub const PROXY_LINE_BYTES_MAX: usize = 107;
+/// A PROXY header of version 2: the longest addresses are 216 bytes, the rest may be said about TLS
+/// and the client's certificate.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * KIB;
 /// A first head is due this long after accept; a later one, after its first byte.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long an HTTP connection may idle between requests. Longer than the 60 s of most proxies,

@@ -206,6 +206,11 @@ counters! {
     address_full,
     /// Connections refused since they came faster than `--accept-rate`: 503.
     accept_rate,
+    /// Connections to a listener of `?proxy=1` that did not come from a trusted proxy: 403.
+    proxy_untrusted,
+    /// Connections to one that did not begin with a PROXY header, or with one that is wrong or too
+    /// long: closed.
+    proxy_header_errors,
     /// Connections refused without a word, since too many were being told why.
     refusals_unsaid,
     /// Arrivals and messages refused since a shard's inbox was full: 503.

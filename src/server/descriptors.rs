@@ -14,7 +14,9 @@ pub(super) fn reserved(config: &Config) -> usize {
     let threads = config.shards.get() + acceptors + usize::from(is_administered);
     let own = DESCRIPTORS_PER_THREAD * threads + acceptors * config.listen.len();
     let limits = &config.limits;
-    let turns_away = limits.address_connections_max.is_some() || limits.accept_rate_max.is_some();
+    let turns_away = limits.address_connections_max.is_some()
+        || limits.accept_rate_max.is_some()
+        || config.listen.iter().any(|listen| listen.proxied);
     let more = [(turns_away, TURNED_AWAY_MAX), (is_administered, 1 + ADMIN_CONNECTIONS_MAX)];
     let more = more.into_iter().filter(|(is_needed, _)| *is_needed);
     DESCRIPTORS_RESERVED.max(own) + more.map(|(_, count)| count).sum::<usize>()

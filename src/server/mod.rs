@@ -25,7 +25,7 @@ use crate::handover::{
 };
 use crate::heap::Heap;
 use crate::http::admin::{self, Desk, Watch};
-use crate::http::{self, Door, Handshakes, Times, Visits};
+use crate::http::{self, Door, Entrance, Handshakes, Times, Visits};
 use crate::limits::{Budget, LimitsError};
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
@@ -397,6 +397,7 @@ fn start_acceptors(
         let copies = copies
             .collect::<io::Result<Vec<_>>>()
             .map_err(|source| StartError::Thread { what: name.clone(), source })?;
+        let proxied: Vec<_> = config.listen.iter().map(|listen| listen.proxied).collect();
         let counters = next(&mut ground.counters);
         let memory = Arc::clone(&ground.bounds.memory);
         let door = Door {
@@ -419,11 +420,13 @@ fn start_acceptors(
             let runtime =
                 Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
             runtime.block_on(async {
-                let copies = copies.into_iter().map(Listener::watch);
-                let listeners = copies.collect::<io::Result<Vec<_>>>()?;
+                let entrances = copies.into_iter().zip(proxied).zip(identities);
+                let entrances = entrances.map(|((copy, proxied), identity)| {
+                    Ok(Entrance { listener: Listener::watch(copy)?, proxied, identity })
+                });
+                let entrances = entrances.collect::<io::Result<Vec<_>>>()?;
                 ready();
-                let listeners = listeners.into_iter().zip(identities);
-                http::serve(Rc::new(door), listeners.collect()).await;
+                http::serve(Rc::new(door), entrances).await;
                 Ok(())
             })
         })?);

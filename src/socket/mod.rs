@@ -217,6 +217,11 @@ impl Socket {
         }
     }
 
+    /// What a read would bring before there is TLS; it is left to be read.
+    pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.peek(buffer).await
+    }
+
     /// Whether there may be something to read.
     #[inline]
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

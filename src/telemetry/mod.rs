@@ -105,9 +105,10 @@ fn announce_to(lines: &mut impl Write, format: LogFormat, announcement: &Announc
         warn!(target: START, "allow_origin is an empty list: nobody may connect");
     }
     let proxies = &config.proxies;
-    let trusted = proxies.are_believed.then(|| proxies.names());
-    if !proxies.are_believed && proxies.networks != Proxies::DEFAULT_NETWORKS {
-        warn!(target: START, "trusted_proxy changes nothing without proxy");
+    let has_headers = config.listen.iter().any(|listen| listen.proxied);
+    let trusted = (proxies.are_believed || has_headers).then(|| proxies.names());
+    if trusted.is_none() && proxies.networks != Proxies::DEFAULT_NETWORKS {
+        warn!(target: START, "trusted_proxy changes nothing without proxy or ?proxy=1");
     }
     let limits = &config.limits;
     let Limits { message_bytes_max, body_bytes_max, outbound_bytes_max, .. } = *limits;

@@ -1,11 +1,11 @@
 //! Behind proxies: whose a request is, who says so, and what it counts for.
 
-use mercury::config::{Config, ForwardedField, Network};
+use mercury::config::{Config, ForwardedField, Listen, Network};
 use mercury::rate::Rate;
 
 use crate::process::Process;
 use crate::server::TestServer;
-use crate::wire::{Wire, close, frame, handshake};
+use crate::wire::{Answer, Wire, close, frame, handshake};
 
 /// Addresses that no client on this machine has.
 const FRY: &str = "203.0.113.7";
@@ -194,4 +194,114 @@ async fn who_came_by_ipv4_over_an_ipv6_socket_is_logged_as_ipv4() {
     client.send(frame(0x83, "")).await;
     let line = broker.line_with(": opened id=").await;
     assert!(line.contains(" peer=127.0.0.1:"), "{line}");
+}
+
+/// A header of version 2 for a connection over IPv4.
+fn binary(source: [u8; 4], port: u16) -> Vec<u8> {
+    let [high, low] = port.to_be_bytes();
+    let ends = [&source[..], &[10, 0, 0, 1, high, low, 0, 80]].concat();
+    [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", &ends[..]].concat()
+}
+
+fn line(client: &str) -> Vec<u8> {
+    let family = if client.contains(':') { "TCP6" } else { "TCP4" };
+    let own = if client.contains(':') { "::1" } else { "10.0.0.1" };
+    format!("PROXY {family} {client} {own} 4711 80\r\n").into_bytes()
+}
+
+fn proxied(config: &mut Config) {
+    config.listen = vec![Listen::parse("http://127.0.0.1:0?proxy=1").unwrap()];
+}
+
+/// The answer to a request behind a header.
+async fn introduced(server: &TestServer, header: Vec<u8>, request: &str) -> (Wire, Answer) {
+    let mut wire = Wire::open(server).await;
+    let answer = wire.ask([header, request.into()].concat()).await;
+    (wire, answer)
+}
+
+#[tokio::test]
+async fn whom_a_proxy_header_names_is_counted() {
+    let server = start(|config| {
+        proxied(config);
+        // what names the client is the header alone
+        config.proxies.are_believed = false;
+    });
+    let join = handshake("/bus/x", &by("198.51.100.1"));
+    let (_fry, answer) = introduced(&server, line(FRY), &join).await;
+    assert_eq!(answer.status, 101);
+    for header in [line(FRY), binary([203, 0, 113, 7], 1), line("::ffff:203.0.113.7")] {
+        let (_, refused) = introduced(&server, header, &join).await;
+        assert_eq!((refused.status, refused.body), (429, full(FRY)));
+    }
+    let (_leela, answer) = introduced(&server, line(LEELA), &join).await;
+    assert_eq!(answer.status, 101);
+    // a proxy that speaks for itself counts for nobody
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".to_vec();
+    for header in [local.clone(), local, b"PROXY UNKNOWN\r\n".to_vec()] {
+        let (_, answer) = introduced(&server, header, &post("", "")).await;
+        assert_eq!(answer.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_may_pass_on_the_connection_of_another() {
+    let server = start(proxied);
+    let far = |client: &str| introduced_by(client);
+    let (_fry, answer) = introduced(&server, line("10.9.8.7"), &far(FRY)).await;
+    assert_eq!(answer.status, 101);
+    let (mut proxy, refused) = introduced(&server, line("10.9.8.7"), &far(FRY)).await;
+    assert_eq!((refused.status, refused.body), (429, full(FRY)));
+    assert_eq!(proxy.ask(post(&by(LEELA), "")).await.status, 200);
+    // a client that says so itself is not believed
+    let (_leela, answer) = introduced(&server, line(LEELA), &far("198.51.100.1")).await;
+    assert_eq!(answer.status, 101);
+    let (_, refused) = introduced(&server, line(LEELA), &far("198.51.100.2")).await;
+    assert_eq!((refused.status, refused.body), (429, full("2001:db8::/64")));
+}
+
+fn introduced_by(client: &str) -> String {
+    handshake("/bus/x", &by(client))
+}
+
+#[tokio::test]
+async fn a_proxy_header_from_elsewhere_is_refused() {
+    let server = start(|config| {
+        proxied(config);
+        config.proxies.networks = vec![Network::parse("10.0.0.0/8").unwrap()];
+    });
+    let refusal = "127.0.0.1 is no proxy that --trusted-proxy names, and others are refused\n";
+    for request in [line(FRY), post("", "").into_bytes()] {
+        let mut wire = Wire::open(&server).await;
+        let refused = wire.ask(request).await;
+        assert_eq!((refused.status, &*refused.body), (403, refusal));
+    }
+    assert_eq!(server.count(|c| &c.proxy_untrusted), 2);
+    assert_eq!(server.count(|c| &c.proxy_header_errors), 0);
+}
+
+#[tokio::test]
+async fn the_log_shows_whom_a_proxy_header_names_and_what_is_none() {
+    let url = "http://127.0.0.1:0?proxy=1";
+    let arguments = ["broker", "-l", url, "--pin", "none", "--log-level", "mercury=debug"];
+    let mut broker = Process::start(&arguments, &[]).await;
+    assert!(broker.start.last().unwrap().ends_with(r#" trusted_proxies="loopback, private""#));
+    // a look whether it lives, with a header and without, leaves no line
+    for header in [&b""[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
+        let mut wire = Wire::to(broker.port()).await;
+        wire.send(header).await;
+        wire.end().await;
+        assert_eq!(wire.frame().await, None);
+    }
+    let mut wire = Wire::to(broker.port()).await;
+    wire.send("GET / HTTP/1.1\r\n").await;
+    let line = broker.line().await.unwrap();
+    assert!(line.contains("DEBUG mercury::http"), "{line}");
+    let reason = "closed: the connection does not begin with a PROXY header peer=127.0.0.1:";
+    assert!(line.contains(reason), "{line}");
+    let mut wire = Wire::to(broker.port()).await;
+    wire.send(self::line(LEELA)).await;
+    let _client = wire.member("/pub/x", "").await;
+    let line = broker.line_with(": opened id=").await;
+    assert!(line.contains(" peer=[2001:db8::7]:4711 "), "{line}");
 }

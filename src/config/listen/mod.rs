@@ -27,6 +27,8 @@ pub struct Listen {
     /// Whether other sockets that say so too may have the same address, and the kernel spreads the
     /// clients over them.
     pub reuse: bool,
+    /// Whether connections begin with a PROXY header.
+    pub proxied: bool,
     /// What https needs.
     pub tls: Option<Tls>,
 }
@@ -166,12 +168,12 @@ impl Listen {
             Scheme::Http | Scheme::Https => tcp(authority(location)?)?,
             Scheme::HttpUnix => unix(location)?,
         };
-        let Query { reuse, mode, tls } = Query::parse(scheme, query)?;
+        let Query { reuse, proxied, mode, tls } = Query::parse(scheme, query)?;
         let endpoint = match endpoint {
             Endpoint::Unix { path, .. } => Endpoint::Unix { path, mode },
             tcp @ Endpoint::Tcp { .. } => tcp,
         };
-        Ok(Self { url: url.to_owned(), endpoint, reuse, tls })
+        Ok(Self { url: url.to_owned(), endpoint, reuse, proxied, tls })
     }
 
     /// The URL with the port that was really bound, for the start-up line.

@@ -39,6 +39,8 @@ pub enum Verify {
 pub(super) struct Query {
     /// `reuse=1`.
     pub(super) reuse: bool,
+    /// `proxy=1`.
+    pub(super) proxied: bool,
     /// `mode=660`.
     pub(super) mode: Option<u32>,
     /// https's, which it must have.
@@ -63,11 +65,16 @@ struct Parameter {
     set: fn(&mut Draft, &OsStr) -> Result<(), &'static str>,
 }
 
-const PARAMETERS: [Parameter; 6] = [
+const PARAMETERS: [Parameter; 7] = [
     Parameter {
         name: "reuse",
         schemes: &[Http, Https],
         set: |draft, value| switch(value).map(|is_on| draft.query.reuse = is_on),
+    },
+    Parameter {
+        name: "proxy",
+        schemes: &[Http, Https, HttpUnix],
+        set: |draft, value| switch(value).map(|is_on| draft.query.proxied = is_on),
     },
     Parameter {
         name: "mode",

@@ -72,6 +72,19 @@ fn certificates_are_read() {
 }
 
 #[test]
+fn every_scheme_may_take_proxy_headers() {
+    for (url, proxied) in [
+        ("http://*?proxy=1", true),
+        ("http+unix://m?proxy=1&mode=660", true),
+        ("https://*?cert=a&key=b&proxy=1", true),
+        ("http://*?proxy=0", false),
+        ("http://*", false),
+    ] {
+        assert_eq!(Listen::parse(url).unwrap().proxied, proxied, "{url}");
+    }
+}
+
+#[test]
 fn each_error_of_an_address_says_what_is_wrong() {
     let cases = [
         ("", "has no scheme, say http://*:3000"),
@@ -123,15 +136,16 @@ fn each_error_of_an_address_says_what_is_wrong() {
 #[test]
 fn each_error_of_a_query_says_what_is_wrong() {
     let cases = [
-        ("http://*?&backlog", "has the unknown parameter 'backlog', http has reuse"),
-        ("http+unix://m?fd=3", "has the unknown parameter 'fd', http+unix has mode"),
+        ("http://*?&backlog", "has the unknown parameter 'backlog', http has reuse, proxy"),
+        ("http+unix://m?fd=3", "has the unknown parameter 'fd', http+unix has proxy, mode"),
         (
             "https://*?ciphers=x",
-            "has the unknown parameter 'ciphers', https has reuse, cert, key, ca, verify",
+            "has the unknown parameter 'ciphers', https has reuse, proxy, cert, key, ca, verify",
         ),
         ("http://*:80?cert=x", "has the parameter 'cert', which is for https"),
         ("http+unix://m?reuse=1", "has the parameter 'reuse', which is for http and https"),
         ("http://*?mode=660", "has the parameter 'mode', which is for http+unix"),
+        ("http://*?proxy=x", "has 'x' for proxy, which is 1 or 0"),
         ("http://*?reuse=1&reuse=1", "has the parameter 'reuse' twice"),
         ("http://*?reuse", "has '' for reuse, which is 1 or 0"),
         ("http://*?reuse=yes", "has 'yes' for reuse, which is 1 or 0"),

@@ -1,6 +1,7 @@
 //! The door end to end: a real socket on one side, a pretended shard on the other.
 
 mod handshakes;
+mod introductions;
 mod posts;
 
 use std::cell::RefCell;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{Door, Handshakes, Times, Visits, serve};
+use super::{Door, Entrance, Handshakes, Times, Visits, serve};
 use crate::broker::{Kind, Role};
 use crate::code::RefusalCode;
 use crate::config::{Listen, Mode, Proxies};
@@ -40,6 +41,8 @@ struct Settings {
     limits: Limits,
     times: Times,
     descriptors: usize,
+    /// Connections begin with a PROXY header.
+    proxied: bool,
     /// The shard looks at nothing.
     is_stuck: bool,
 }
@@ -48,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         let limits = Limits { body_bytes_max: 1 << 20, ..Limits::default() };
         let times = Times { linger: Duration::from_secs(1), ..Times::default() };
-        Self { limits, times, descriptors: 100, is_stuck: false }
+        Self { limits, times, descriptors: 100, proxied: false, is_stuck: false }
     }
 }
 
@@ -68,7 +71,7 @@ impl House {
     }
 
     fn with(settings: Settings) -> Self {
-        let Settings { limits, times, descriptors, is_stuck } = settings;
+        let Settings { limits, times, descriptors, proxied, is_stuck } = settings;
         let listen = Listen::parse("http://127.0.0.1:0").unwrap();
         let bound = open(&listen, None, &limits).unwrap().bound;
         let address = SocketAddr::from(([127, 0, 0, 1], bound.port().unwrap()));
@@ -99,7 +102,9 @@ impl House {
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();
             runtime.block_on(async {
-                serve(Rc::new(door), vec![(Listener::watch(bound).unwrap(), None)]).await;
+                let listener = Listener::watch(bound).unwrap();
+                let entrance = Entrance { listener, proxied, identity: None };
+                serve(Rc::new(door), vec![entrance]).await;
             });
         });
         let acceptor = Some(acceptor);

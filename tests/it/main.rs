@@ -7,6 +7,7 @@ mod admin;
 mod back_pressure;
 mod backlog;
 mod backlogs;
+mod behind_proxies;
 mod bounds;
 mod breaches;
 mod bus;

@@ -1,5 +1,6 @@
 //! HTTP and WebSocket byte by byte, for what a library hides.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -116,6 +117,14 @@ impl Wire {
     /// A connection to a port of 127.0.0.1 on which nothing was said yet.
     pub(crate) async fn to(port: u16) -> Self {
         Self { socket: TcpStream::connect(("127.0.0.1", port)).await.unwrap(), came: vec![] }
+    }
+
+    /// The same from any address of this host.
+    pub(crate) async fn from(client: Ipv4Addr, port: u16) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((client, 0).into()).unwrap();
+        let socket = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+        Self { socket, came: vec![] }
     }
 
     /// A connection on which nothing was said yet.

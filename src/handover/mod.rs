@@ -29,7 +29,7 @@ pub(crate) use self::inbox::{Fill, Inbox, InboxFull, Inboxes, Router};
 pub(crate) use self::live::{Live, Settings};
 pub(crate) use self::question::{
     Answers, Asker, ConnectionLine, ConnectionSort, Connections, ConnectionsPage, Question,
-    TopicLine, TopicName, TopicSort, Topics, TopicsPage,
+    ShardLine, ShardsPage, TopicLine, TopicName, TopicSort, Topics, TopicsPage,
 };
 pub(crate) use self::ranking::{Found, Rank, Ranking};
 pub(crate) use self::shutdown::Shutdown;

@@ -114,6 +114,38 @@ pub(crate) struct ConnectionLine {
     pub(crate) behind_seconds: f64,
 }
 
+/// A shard as operators see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ShardLine {
+    /// Its number.
+    pub(crate) shard: usize,
+    /// Its connections.
+    pub(crate) connections: u64,
+    /// Its topics.
+    pub(crate) topics: u64,
+    /// Messages that have come to it since it began.
+    pub(crate) messages: u64,
+    /// Messages that it has given to receivers, once for each.
+    pub(crate) deliveries: u64,
+    /// What its queues hold.
+    pub(crate) memory_bytes: u64,
+    /// For how long it has not answered the clock's last tick.
+    pub(crate) lag_seconds: f64,
+}
+
+/// All shards, and what they share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ShardsPage {
+    /// The shards, by their numbers.
+    pub(crate) shards: Vec<ShardLine>,
+    /// For how long the broker has been there.
+    pub(crate) up_milliseconds: u64,
+    /// What all queues hold, those of acceptors included.
+    pub(crate) memory_bytes: u64,
+    /// `--memory-max`.
+    pub(crate) memory_max_bytes: u64,
+}
+
 /// A page of topics.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct TopicsPage {

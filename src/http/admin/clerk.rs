@@ -13,7 +13,7 @@ use super::super::answer::{self, Answer, Denial};
 use super::super::framing;
 use super::super::wire::Progress;
 use super::route::{ROUTES, Route};
-use super::{Desk, exposition, health, host, survey};
+use super::{Desk, exposition, health, host, shards, survey};
 use crate::code::RefusalCode;
 
 /// Serves the requests of one HTTP connection.
@@ -81,6 +81,7 @@ async fn serve(
         Route::Live => return Ok(health::live(json)),
         Route::Ready => return health::ready(desk, json),
         Route::Metrics => return Ok(exposition::answer(&desk.watch)),
+        Route::Shards => return Ok(shards::answer(desk)),
         Route::Topics => survey::topics(desk, query).await,
         Route::Connections => survey::connections(desk, query).await,
         Route::Connection(id) => survey::hang_up(desk, id).await,

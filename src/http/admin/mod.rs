@@ -9,6 +9,7 @@ mod health;
 mod host;
 mod query;
 mod route;
+mod shards;
 mod survey;
 mod watch;
 

@@ -9,6 +9,8 @@ pub(super) enum Route<'path> {
     Ready,
     /// `/metrics`
     Metrics,
+    /// `/shards`
+    Shards,
     /// `/topics`
     Topics,
     /// `/connections`
@@ -18,8 +20,8 @@ pub(super) enum Route<'path> {
 }
 
 /// What there is, for the sentence of a 404.
-pub(super) const ROUTES: &str = "/health/live, /health/ready, /metrics, /topics, /connections and \
-                                 /connections/ID";
+pub(super) const ROUTES: &str = "/health/live, /health/ready, /metrics, /shards, /topics, \
+                                 /connections and /connections/ID";
 
 impl<'path> Route<'path> {
     /// Where a path leads.
@@ -31,6 +33,7 @@ impl<'path> Route<'path> {
             "/health/live" => Self::Live,
             "/health/ready" => Self::Ready,
             "/metrics" => Self::Metrics,
+            "/shards" => Self::Shards,
             "/topics" => Self::Topics,
             "/connections" => Self::Connections,
             _ => return None,

@@ -110,7 +110,8 @@ fn inbox_full() -> Denial {
     Denial::new(RefusalCode::InboxFull, "a shard has more to take than it can")
 }
 
-fn page(page: &impl Serialize) -> Answer {
+/// A page as JSON.
+pub(super) fn page(page: &impl Serialize) -> Answer {
     let mut body = serde_json::to_vec(page).expect("texts and numbers are JSON");
     body.push(b'\n');
     let mut answer = Response::new(body.into());

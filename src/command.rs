@@ -16,6 +16,7 @@ use crate::config::{Config, Log, LogFormat, Size};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::{Inherited, Server};
 use crate::telemetry::{self, Announcement};
+use crate::top;
 
 /// Target of the lines about the whole broker, for which operators' rules look.
 const LOG: &str = "mercury";
@@ -41,6 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 end => end,
             }
         }
+        Ok(Invocation::Top(top)) => top::run(&top).map_err(Exit::start),
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),
     };

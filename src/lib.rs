@@ -1,7 +1,7 @@
 //! A WebSocket message broker whose URL is its protocol.
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
-//! `cli`, `telemetry` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2,
+//! `cli`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2,
 //! `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `grouped`, `rate`,
 //! `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`, `tls`,
 //! `socket`, `faults`. The picture and the reasons are in `docs/architecture.md`.
@@ -32,6 +32,7 @@ pub mod slow_consumer;
 mod socket;
 pub mod telemetry;
 pub mod tls;
+mod top;
 
 #[cfg(feature = "fuzz")]
 pub use http::fuzz;

@@ -49,6 +49,18 @@ impl Pattern {
 }
 
 impl Role {
+    /// What it is called outside.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Publisher => "publisher",
+            Self::Subscriber => "subscriber",
+            Self::Pusher => "pusher",
+            Self::Puller => "puller",
+        }
+    }
+
     /// The pattern that the role is part of.
     #[must_use]
     pub const fn pattern(self) -> Pattern {

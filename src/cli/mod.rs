@@ -14,6 +14,7 @@ mod show;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod top;
 mod written;
 
 use std::ffi::OsString;
@@ -22,7 +23,7 @@ use std::io;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 
-use crate::config::{Config, Log};
+use crate::config::{Config, Log, Top};
 use options::{CHECK, CODE, CONFIG, EXAMPLE, EXPLAIN, IMPORT, IMPORTED, SHOW};
 use sources::{Settled, Sources, unreadable};
 
@@ -39,6 +40,8 @@ pub enum Invocation {
         /// Its log's, which come first.
         log: Log,
     },
+    /// Show a broker that runs.
+    Top(Top),
     /// Write this to standard output, and that is all.
     Print(String),
 }
@@ -101,6 +104,7 @@ pub fn parse(
             let code = arguments.get_one::<String>(CODE);
             explain::explain(code.map(String::as_str)).map(Invocation::Print)
         }
+        Some((top::TOP, arguments)) => top::top(arguments).map(Invocation::Top),
         Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.
         _ => Ok(Invocation::Print(command.render_help().to_string())),

@@ -9,6 +9,7 @@ use crate::cli::environment::{variable, variables};
 use crate::cli::setting::{Set, Setting};
 use crate::cli::settings::GROUPS;
 use crate::cli::sources::{FILE_DEFAULT, FILE_FLAG};
+use crate::cli::top;
 
 /// The command that is about settings, and what it can be asked for.
 pub(super) const CONFIG: &str = "config";
@@ -53,6 +54,7 @@ pub(super) fn command() -> Command {
                 .after_help("Without a code: lists all. A status or close code lists its own.")
                 .arg(Arg::new(CODE).value_name("CODE")),
         )
+        .subcommand(top::command())
         .subcommand(Command::new("version").about("Print the version"))
 }
 

@@ -46,7 +46,7 @@ pub fn reload(
     };
     let new = match parse(arguments, &Surroundings { file: &file, ..*surroundings })? {
         Invocation::Broker { config, log } => (*config, log),
-        Invocation::Print(_) => unreachable!("the command line is that of a broker"),
+        _ => unreachable!("the command line is that of a broker"),
     };
     // as an editor leaves it for a moment: flags and variables are as they were, so the file had it
     let loses_list = running.0.allow_origin.is_some() && new.0.allow_origin.is_none();

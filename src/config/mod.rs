@@ -13,6 +13,7 @@ mod origin;
 mod pin;
 mod proxies;
 mod size;
+mod top;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -26,6 +27,7 @@ pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};
 pub use proxies::{ForwardedField, Network, NetworkError, Proxies};
 pub use size::{Size, SizeError};
+pub use top::{Target, TargetError, Top, Way};
 
 /// All settings of one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]

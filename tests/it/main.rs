@@ -58,6 +58,7 @@ mod stopping;
 mod surveys;
 mod tiny_floods;
 mod tls;
+mod top;
 mod topics;
 mod trouble;
 mod turnstile;

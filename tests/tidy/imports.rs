@@ -29,7 +29,7 @@ const RANKS: [&[&str]; 9] = [
     &["handover"],
     &["http", "connection", "backplane"],
     &["shard"],
-    &["server", "cli", "telemetry"],
+    &["server", "cli", "telemetry", "top"],
     &["command"],
     &["main"],
 ];

@@ -43,14 +43,14 @@ fn parse_with(
 fn configured(flags: &str, file: &str) -> Result<(Config, Log), Exit> {
     match parse_with(&format!("mercury broker {flags}"), &[], &[("mercury.toml", file)])? {
         Invocation::Broker { config, log } => Ok((*config, log)),
-        Invocation::Print(text) => panic!("printed {text}"),
+        other => panic!("{other:?}"),
     }
 }
 
 fn broker(flags: &str, variables: Variables<'_>) -> Result<(Config, Log), Exit> {
     match parse_line(&format!("mercury broker {flags}"), variables)? {
         Invocation::Broker { config, log } => Ok((*config, log)),
-        Invocation::Print(text) => panic!("printed {text}"),
+        other => panic!("{other:?}"),
     }
 }
 

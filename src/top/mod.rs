@@ -1,0 +1,212 @@
+//! `mercury top`: shards, the busiest topics and the slowest consumers of a broker that runs.
+
+mod client;
+mod reading;
+mod view;
+
+use std::future::poll_fn;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::pin::{Pin, pin};
+
+use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
+use futures_core::Stream;
+use ratatui::DefaultTerminal;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use self::client::ClientError;
+use self::reading::{Picture, Reading, Sort};
+use self::view::View;
+use crate::config::Top;
+use crate::handover::ShardsPage;
+
+/// Columns of a frame that is printed.
+const COLUMNS: u16 = 80;
+/// Rows of each part of it.
+const ROWS: usize = 10;
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TopError {
+    /// The broker did not answer the first time.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// There is nobody to look at it.
+    #[error("standard output is no terminal; mercury top --once prints what it shows")]
+    NoTerminal,
+    /// The terminal, a signal or the runtime.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+/// Shows a broker until somebody has seen enough.
+pub(crate) fn run(top: &Top) -> Result<(), TopError> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { if top.once { once(top).await } else { watch(top).await } })
+}
+
+/// Prints what two looks say.
+async fn once(top: &Top) -> Result<(), TopError> {
+    let before = Reading::take(&top.target, Sort::Rate).await?.shards;
+    sleep(top.interval).await;
+    let picture = Picture::new(Reading::take(&top.target, Sort::Rate).await?, Some(&before));
+    let view = View {
+        url: &top.target.url,
+        picture: Some(&picture),
+        sort: Sort::Rate,
+        trouble: None,
+        has_keys: false,
+    };
+    Ok(io::stdout().write_all(view.text(COLUMNS, ROWS).as_bytes())?)
+}
+
+/// Draws until a key or a signal ends it. What it finds at first must be a broker; later it waits
+/// for one that went away.
+async fn watch(top: &Top) -> Result<(), TopError> {
+    if !io::stdout().is_terminal() {
+        return Err(TopError::NoTerminal);
+    }
+    let first = Reading::take(&top.target, Sort::Rate).await?;
+    let mut signals = Signals::new()?;
+    let mut screen = Screen::new(first)?;
+    let mut keys = EventStream::new();
+    let mut ticks = interval(top.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // the first tick is now
+    ticks.tick().await;
+    loop {
+        screen.draw(top)?;
+        let sort = screen.sort;
+        let wish = {
+            let mut look = pin!(async {
+                ticks.tick().await;
+                Reading::take(&top.target, sort).await
+            });
+            loop {
+                tokio::select! {
+                    looked = &mut look => {
+                        screen.show(looked);
+                        break Wish::Redraw;
+                    }
+                    () = signals.any() => return Ok(()),
+                    event = next(&mut keys) => match wish(event?.as_ref()) {
+                        Wish::Nothing => {}
+                        Wish::Redraw => screen.draw(top)?,
+                        wish => break wish,
+                    }
+                }
+            }
+        };
+        match wish {
+            Wish::Quit => return Ok(()),
+            Wish::Sort { forward } => {
+                screen.sort = screen.sort.step(forward);
+                ticks.reset_immediately();
+            }
+            Wish::Redraw | Wish::Nothing => {}
+        }
+    }
+}
+
+/// What a key asks for.
+enum Wish {
+    Quit,
+    Sort { forward: bool },
+    Redraw,
+    Nothing,
+}
+
+/// What an event of the terminal asks for; there are no more once it is gone.
+fn wish(event: Option<&Event>) -> Wish {
+    let key = match event {
+        None => return Wish::Quit,
+        Some(Event::Resize(..)) => return Wish::Redraw,
+        Some(Event::Key(key)) if key.kind == KeyEventKind::Press => key,
+        Some(_) => return Wish::Nothing,
+    };
+    match key.code {
+        KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Wish::Quit,
+        KeyCode::Char('q') | KeyCode::Esc => Wish::Quit,
+        KeyCode::Tab | KeyCode::Right | KeyCode::Down => Wish::Sort { forward: true },
+        KeyCode::BackTab | KeyCode::Left | KeyCode::Up => Wish::Sort { forward: false },
+        _ => Wish::Nothing,
+    }
+}
+
+/// The next event of the terminal; `None` when there will be no more.
+async fn next(keys: &mut EventStream) -> io::Result<Option<Event>> {
+    poll_fn(|cx| Pin::new(&mut *keys).poll_next(cx)).await.transpose()
+}
+
+/// A terminal that is ours until this is dropped, whatever happens in between: a panic gives it
+/// back as well.
+struct Screen {
+    terminal: DefaultTerminal,
+    picture: Picture,
+    /// What rates are counted from.
+    before: ShardsPage,
+    sort: Sort,
+    /// Why the picture is old.
+    trouble: Option<String>,
+}
+
+impl Screen {
+    fn new(first: Reading) -> io::Result<Self> {
+        let before = first.shards.clone();
+        let picture = Picture::new(first, None);
+        let terminal = ratatui::try_init()?;
+        Ok(Self { terminal, picture, before, sort: Sort::Rate, trouble: None })
+    }
+
+    /// Takes over what was seen, or why nothing was.
+    fn show(&mut self, looked: Result<Reading, ClientError>) {
+        match looked {
+            Ok(reading) => {
+                let now = reading.shards.clone();
+                self.picture = Picture::new(reading, Some(&self.before));
+                self.before = now;
+                self.trouble = None;
+            }
+            Err(error) => self.trouble = Some(error.to_string()),
+        }
+    }
+
+    fn draw(&mut self, top: &Top) -> io::Result<()> {
+        let view = View {
+            url: &top.target.url,
+            picture: Some(&self.picture),
+            sort: self.sort,
+            trouble: self.trouble.as_deref(),
+            has_keys: true,
+        };
+        self.terminal.draw(|frame| frame.render_widget(&view, frame.area()))?;
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// What asks a program to go.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hangup] = kinds.map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    /// One of them came.
+    async fn any(&mut self) {
+        poll_fn(|cx| {
+            let came = self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+}

@@ -442,14 +442,8 @@ fn start_admin(
     ground: &mut Ground,
 ) -> Result<Admin, StartError> {
     let Opened { url, bound, file } = opened;
-    let desk = Desk {
-        counters: next(&mut ground.counters),
-        watch,
-        router: RefCell::new(Some(ground.router.clone())),
-        surveys: admin::surveys(),
-        hosts: config.admin.hosts.clone(),
-        times: Times::default(),
-    };
+    let (counters, hosts) = (next(&mut ground.counters), config.admin.hosts.clone());
+    let desk = Desk::new(counters, watch, ground.router.clone(), hosts);
     let (end, told) = oneshot::channel();
     let ended = start_thread("admin".to_owned(), ground.ready.clone(), move |ready| {
         let runtime =

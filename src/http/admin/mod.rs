@@ -56,6 +56,20 @@ pub(crate) struct Desk {
     pub(crate) times: Times,
 }
 
+impl Desk {
+    /// A desk that may ask those whom the router leads to, called by one of these hosts.
+    pub(crate) fn new(
+        counters: Arc<Counters>,
+        watch: Watch,
+        router: Router,
+        hosts: Vec<String>,
+    ) -> Self {
+        let router = RefCell::new(Some(router));
+        let surveys = Semaphore::new(SURVEYS_MAX);
+        Self { counters, watch, router, surveys, hosts, times: Times::default() }
+    }
+}
+
 /// Serves operators until the end of the broker. Must run on a `LocalRuntime`.
 pub(crate) async fn serve(desk: Desk, listener: Listener, end: impl Future<Output = ()>) {
     let desk = Rc::new(desk);
@@ -69,11 +83,6 @@ pub(crate) async fn serve(desk: Desk, listener: Listener, end: impl Future<Outpu
         () = parting => {}
         () = accepting => {}
     }
-}
-
-/// As many looks at all topics or connections as there may be at once.
-pub(crate) fn surveys() -> Semaphore {
-    Semaphore::new(SURVEYS_MAX)
 }
 
 /// Accepts for ever. When all places are taken, the others wait in the kernel's row.

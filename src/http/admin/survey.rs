@@ -145,13 +145,11 @@ fn read_connection(text: &str) -> Option<Rank<ConnectionId>> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::time::{Duration, SystemTime};
 
-    use super::super::{Watch, surveys};
+    use super::super::Watch;
     use super::*;
     use crate::handover::{Clock, Inbox, Shutdown};
-    use crate::http::Times;
     use crate::limits::{Budget, SURVEYS_MAX};
     use crate::metrics::{Counters, Metrics};
 
@@ -167,14 +165,8 @@ mod tests {
             memory_max: 0,
             started: SystemTime::UNIX_EPOCH,
         };
-        let desk = Desk {
-            counters: Arc::new(Counters::default()),
-            watch,
-            router: RefCell::new(Some(router)),
-            surveys: surveys(),
-            hosts: vec![],
-            times: Times { survey, ..Times::default() },
-        };
+        let mut desk = Desk::new(Arc::new(Counters::default()), watch, router, vec![]);
+        desk.times.survey = survey;
         (desk, inboxes)
     }
 

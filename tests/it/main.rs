@@ -15,6 +15,7 @@ mod closing;
 mod command_line;
 mod configuration;
 mod cors;
+mod dashboard;
 mod descriptors;
 mod draining;
 mod dropping;

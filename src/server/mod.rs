@@ -3,6 +3,7 @@
 mod adjustable;
 mod certificates;
 mod descriptors;
+mod error;
 
 use std::cell::RefCell;
 use std::io;
@@ -19,20 +20,20 @@ use self::adjustable::Adjustable;
 use self::certificates::{identity, start_keeper};
 use crate::broker::Bounds;
 use crate::config::cores::{self, Plan};
-use crate::config::{AdminError, Config, Listen};
+use crate::config::{Config, Listen};
 use crate::handover::{
     Clock, Identity, Inbox, Keeper, Live, Pendulum, Router, Shutdown, Turnstile,
 };
 use crate::heap::Heap;
 use crate::http::admin::{self, Desk, Watch};
 use crate::http::{self, Door, Entrance, Handshakes, Times, Visits};
-use crate::limits::{Budget, LimitsError};
+use crate::limits::Budget;
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
 use crate::shard::{self, Remains};
 use crate::socket::{self, Listener, Opened, SocketFile};
-use crate::tls::FilesError;
 
+pub use self::error::StartError;
 pub use crate::socket::{Inherited, InheritedError};
 
 /// A running broker. Dropping it begins to drain it without waiting; [`Server::drain`] waits.
@@ -69,52 +70,6 @@ struct Admin {
     ended: oneshot::Receiver<()>,
     /// Of its Unix socket; removed behind it.
     _file: Option<SocketFile>,
-}
-
-/// Why the broker did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Settings that contradict each other.
-    #[error(transparent)]
-    Limits(#[from] LimitsError),
-    /// Others could reach what is for operators.
-    #[error(transparent)]
-    Admin(#[from] AdminError),
-    /// Sockets that nobody can connect to, or nobody asked for.
-    #[error(transparent)]
-    Inherited(#[from] InheritedError),
-    /// An address that is taken, forbidden or not ours.
-    #[error("cannot listen on {url}: {}", sentence(.source))]
-    Listen {
-        /// As the operator wrote it.
-        url: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// So few that no client could ever come in.
-    #[error("{allowed} descriptors are allowed, and the broker needs {reserved} for itself")]
-    Descriptors {
-        /// The hard limit of this process.
-        allowed: usize,
-        /// What is kept from clients.
-        reserved: usize,
-    },
-    /// A certificate or key that is not what it should be.
-    #[error("cannot listen on {url}: {source}")]
-    Certificate {
-        /// As the operator wrote it.
-        url: String,
-        /// Which file, and what is wrong with it.
-        source: FilesError,
-    },
-    /// The system refused a thread or its event queue.
-    #[error("cannot start {what}: {}", sentence(.source))]
-    Thread {
-        /// Which one.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// How a drain ended.
@@ -489,10 +444,4 @@ fn or_abort<T>(thread: &str, run: impl FnOnce() -> T) -> T {
         tracing::error!(thread, "panicked, ending");
         std::process::abort();
     })
-}
-
-/// An error of the system without its number: `address already in use`.
-fn sentence(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

@@ -34,6 +34,12 @@ impl Alarm {
         }
     }
 
+    /// Rings so much earlier than it would.
+    pub(super) fn hasten(&mut self, by: Duration) {
+        let left = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+        self.set(left.map(|left| left.saturating_sub(by)));
+    }
+
     /// Ready once the deadline has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -72,6 +78,16 @@ mod tests {
         alarm.set(Some(SHORT));
         alarm.set(Some(5 * SHORT));
         assert!(rings(&mut alarm).await >= 4 * SHORT);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_hastened_rings_earlier_and_at_once_if_that_has_passed() {
+        let mut alarm = Alarm::new(LONG + SHORT);
+        alarm.hasten(LONG);
+        assert!(rings(&mut alarm).await < LONG);
+        alarm.set(Some(SHORT));
+        alarm.hasten(LONG);
+        assert!(rings(&mut alarm).await < LONG);
     }
 
     #[tokio::test]

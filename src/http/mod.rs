@@ -42,7 +42,7 @@ use crate::config::{Mode, Proxies};
 use crate::handover::{Arrival, Identity, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
-    SURVEY_WAIT_MAX,
+    NEWCOMER_WAIT_MAX, SURVEY_WAIT_MAX,
 };
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -95,6 +95,8 @@ impl Door {
 pub(crate) struct Times {
     /// For a head, from accept or from its first byte.
     pub(crate) head_wait: Duration,
+    /// For the first byte, from accept, once the broker has drained.
+    pub(crate) newcomer_wait: Duration,
     /// Between two requests.
     pub(crate) keep_alive: Duration,
     /// For more of a body.
@@ -111,6 +113,7 @@ impl Default for Times {
     fn default() -> Self {
         Self {
             head_wait: HEAD_WAIT_MAX,
+            newcomer_wait: NEWCOMER_WAIT_MAX,
             keep_alive: KEEP_ALIVE_MAX,
             body_stall: BODY_STALL_MAX,
             linger: LINGER_MAX,

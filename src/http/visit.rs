@@ -42,7 +42,7 @@ enum End {
     Late(Phase),
     /// The socket failed while a shard had the request: a reset, mostly.
     Gone,
-    /// The shards have ended, and no request is on its way.
+    /// The shards have ended, and no request is on its way, nor likely to be.
     Drained,
     /// The first line of a head is longer than we read.
     Long,
@@ -117,6 +117,7 @@ async fn drive(
     let mut over = pin!(door.shutdown.over());
     let mut listens = false;
     let mut failed = pin!(None);
+    let mut is_hurried = false;
     poll_fn(|cx| {
         let polled = driven.poll_without_shutdown(cx);
         if let Some(upgrade) = progress.take_parked() {
@@ -140,7 +141,12 @@ async fn drive(
             listens = over.as_mut().poll(cx).is_pending() && door.shutdown.has_begun();
         }
         if door.shutdown.is_over() && progress.is_idle() {
-            return Poll::Ready(End::Drained);
+            if progress.phase() != Phase::First {
+                return Poll::Ready(End::Drained);
+            }
+            if !std::mem::replace(&mut is_hurried, true) {
+                alarm.hasten(door.times.head_wait.saturating_sub(door.times.newcomer_wait));
+            }
         }
         if progress.is_long() && progress.is_flushed() {
             return Poll::Ready(End::Long);
@@ -158,7 +164,8 @@ async fn drive(
                 Phase::Writing(_) => Some(door.live.now().limits.write_stall_max),
             });
         }
-        alarm.poll(cx).map(|()| End::Late(phase))
+        let is_drained = is_hurried && phase == Phase::First;
+        alarm.poll(cx).map(|()| if is_drained { End::Drained } else { End::Late(phase) })
     })
     .await
 }

@@ -216,6 +216,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub const DRAIN_STEP: Duration = Duration::from_millis(10);
 /// How long connections that a drain cut get to leave their topics.
 pub const CUT_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long after its accept a connection may say what it wants although the broker drains: its
+/// request may be on its way, and a close would answer it with a reset.
+pub const NEWCOMER_WAIT_MAX: Duration = Duration::from_millis(750);
 /// Lines that a shard logs about slow consumers in a second; of more it says how many they were.
 pub const LOG_LINES_PER_SECOND_MAX: u32 = 10;
 /// How often one connection that messages are dropped from is logged, at most.
@@ -262,6 +265,8 @@ const _: () = assert!(MEMORY_RESERVE_PARTS > 1 && MEMORY_SCARCE_PARTS > 1);
 const _: () = assert!(BATCH_POOLED_BYTES_MAX <= BATCH_BYTES_MAX);
 const _: () = assert!(TOPIC_BYTES_MAX < HEAD_BYTES_MAX / 4, "a topic may be percent-encoded");
 const _: () = assert!(REQUEST_LINE_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(NEWCOMER_WAIT_MAX.as_millis() < CUT_WAIT_MAX.as_millis(), "a drain of 0 s");
+const _: () = assert!(NEWCOMER_WAIT_MAX.as_millis() < HEAD_WAIT_MAX.as_millis());
 const _: () =
     assert!(TLS_PART_BYTES_MAX >= TLS_RECORD_PLAIN_BYTES_MAX + 2048 + 5, "RFC 5246 6.2.3");
 const _: () = assert!(TLS_PART_BYTES_MAX < SCRATCH_BYTES / 2, "room to read behind a kept frame");

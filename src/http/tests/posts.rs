@@ -336,3 +336,33 @@ fn accepting_pauses_for_descriptors_and_goes_on() {
     second.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(status(&response(&mut second)), 200);
 }
+
+#[test]
+fn whoever_came_in_at_the_last_moment_is_heard() {
+    let times = Settings::default().times;
+    let times = Times { head_wait: 2 * PATIENCE, newcomer_wait: PATIENCE, ..times };
+    let house = House::with(Settings { times, ..Settings::default() });
+    let (mut kept, mut newcomer) = (house.connect(), house.connect());
+    write!(kept, "{HEAD}\r\n").unwrap();
+    assert_eq!(status(&response(&mut kept)), 200);
+    house.until(|| house.counters.accepted.value() == 2);
+    house.shutdown.begin();
+    // no shard is left: who had an answer before is not waited for
+    assert_eq!(rest(&mut kept), "");
+    write!(newcomer, "{HEAD}\r\n").unwrap();
+    let answer = rest(&mut newcomer);
+    assert_eq!(status(&answer), 503, "{answer}");
+    assert!(answer.contains("\r\nretry-after: "), "{answer}");
+}
+
+#[test]
+fn a_newcomer_that_says_nothing_does_not_hold_up_a_drain() {
+    let times = Settings::default().times;
+    let times = Times { head_wait: 2 * PATIENCE, newcomer_wait: SHORT, ..times };
+    let house = House::with(Settings { times, ..Settings::default() });
+    let mut silent = house.connect();
+    house.until(|| house.counters.accepted.value() == 1);
+    house.shutdown.begin();
+    assert_eq!(rest(&mut silent), "");
+    assert_eq!(house.counters.head_timeouts.value(), 0);
+}

@@ -15,6 +15,7 @@ use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
 use crate::config::{Config, Log, LogFormat, Size};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::{Inherited, Server};
+use crate::systemd;
 use crate::telemetry::{self, Announcement};
 use crate::top;
 
@@ -82,7 +83,7 @@ type Again<'a> = &'a dyn Fn(&Config, &Log) -> Result<Reload, Exit>;
 fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
     let inherited = Inherited::take().map_err(Exit::start)?;
     let level = telemetry::start(&log);
-    let runtime = Builder::new_current_thread().enable_io().build().map_err(Exit::start)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Exit::start)?;
     // Before the start: a signal that comes in between drains, too.
     let mut signals = runtime.block_on(async { Signals::new() }).map_err(Exit::start)?;
     let server = Server::start_with(&config, inherited).map_err(Exit::start)?;
@@ -90,13 +91,18 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
     let admin = server.admin();
     let announcement = Announcement { urls, admin, config: &config, pins, descriptors };
     telemetry::announce(log.format, &announcement);
+    systemd::ready(urls);
 
     runtime.block_on(async {
         let first = loop {
-            let signal = signals.next().await;
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                never = systemd::beat(|| server.stuck()) => match never {},
+            };
             if signal != SignalKind::hangup() {
                 break signal;
             }
+            systemd::reloading();
             match again(&config, &log) {
                 Ok(reload) => {
                     server.adopt(&reload.config);
@@ -108,7 +114,9 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
                     error!(target: LOG, "not reloaded, nothing changes: {}", exit.message);
                 }
             }
+            systemd::reloaded();
         };
+        systemd::stopping(config.limits.drain_max);
         info!(target: LOG, signal = name(first), timeout = ?config.limits.drain_max, "draining");
         tokio::select! {
             drained = server.drain() => info!(
@@ -123,6 +131,8 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
                 warn!(target: LOG, signal, "a second signal, the drain is cut short");
                 std::process::exit(128 + second.as_raw_value());
             }
+            // shards that have ended do not answer: the drain's own deadline counts
+            never = systemd::beat(|| None) => match never {},
         }
     });
     Ok(())

@@ -1,9 +1,9 @@
 //! A WebSocket message broker whose URL is its protocol.
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
-//! `cli`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3, `broker` 2,
-//! `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `grouped`, `rate`,
-//! `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`, `tls`,
+//! `cli`, `systemd`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3,
+//! `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `grouped`,
+//! `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`, `tls`,
 //! `socket`, `faults`. The picture and the reasons are in `docs/architecture.md`.
 
 pub mod broker;
@@ -30,6 +30,7 @@ mod shard;
 mod slack;
 pub mod slow_consumer;
 mod socket;
+pub mod systemd;
 pub mod telemetry;
 pub mod tls;
 mod top;

@@ -6,9 +6,11 @@ mod pulse;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 pub use self::histogram::{Counted, Histogram};
 pub use self::pulse::Pulse;
+use crate::limits::SHARD_STUCK_AFTER;
 
 /// A count with one writing thread: a load and a store, no locked instruction.
 #[derive(Default)]
@@ -259,6 +261,15 @@ impl Metrics {
     #[must_use]
     pub fn shards(&self) -> &[Arc<Counters>] {
         &self.threads[..self.shards]
+    }
+
+    /// The shard that has not answered the clock for longest, if that is too long, and how long it
+    /// is, by the latest tick in milliseconds since the broker began.
+    #[must_use]
+    pub fn stuck(&self, ticked: u64) -> Option<(usize, Duration)> {
+        let silences = self.shards().iter().map(|shard| shard.pulse.silence(ticked)).enumerate();
+        let longest = silences.max_by_key(|(_, silence)| *silence);
+        longest.filter(|(_, silence)| *silence > SHARD_STUCK_AFTER)
     }
 
     /// New counters for one more thread.

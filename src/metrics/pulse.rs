@@ -1,5 +1,7 @@
 //! What a shard says of its own loop: when it was last awake, and how late.
 
+use std::time::Duration;
+
 use super::{Counter, Histogram};
 
 /// The pulse of one shard, taken at every tick of the clock.
@@ -18,9 +20,10 @@ impl Pulse {
         self.lag.observe(late_microseconds);
     }
 
-    /// When the loop last answered a tick, in milliseconds since the broker began.
+    /// How long the loop has not answered, by the latest tick of the clock, in milliseconds since
+    /// the broker began. From answer to tick: when nobody ticks, nobody is late.
     #[must_use]
-    pub fn last(&self) -> u64 {
-        self.beat.value()
+    pub fn silence(&self, ticked: u64) -> Duration {
+        Duration::from_millis(ticked.saturating_sub(self.beat.value()))
     }
 }

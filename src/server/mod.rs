@@ -49,8 +49,10 @@ pub struct Server {
     descriptors: usize,
     adjustable: Adjustable,
     shutdown: Shutdown,
-    /// The clock's thread; it ends by itself when the shards have.
+    /// The clock's thread; it ends by itself when nobody looks at the clock any more.
     clock: Option<thread::Thread>,
+    /// The time that it shows to the shards.
+    time: Clock,
     /// Told when a shard's thread has drained.
     shards: Vec<oneshot::Receiver<Remains>>,
     /// Told when an acceptor's thread has ended.
@@ -174,6 +176,7 @@ impl Server {
             adjustable: Adjustable::new(&ground),
             shutdown: ground.shutdown.clone(),
             clock: None,
+            time: ground.clock.clone(),
             shards: vec![],
             acceptors: vec![],
             keeper: None,
@@ -209,6 +212,13 @@ impl Server {
     #[must_use]
     pub const fn pins(&self) -> &Plan {
         &self.pins
+    }
+
+    /// The shard whose loop has been stuck for longest, if one is. A broker that drains must not be
+    /// asked: a shard that has ended does not answer either.
+    #[must_use]
+    pub fn stuck(&self) -> Option<usize> {
+        self.metrics.stuck(self.time.ticked()).map(|(shard, _)| shard)
     }
 
     /// The counters of all threads.

@@ -57,6 +57,7 @@ mod smuggling;
 mod socket;
 mod stopping;
 mod surveys;
+mod systemd;
 mod tiny_floods;
 mod tls;
 mod top;

@@ -29,7 +29,7 @@ const RANKS: [&[&str]; 9] = [
     &["handover"],
     &["http", "connection", "backplane"],
     &["shard"],
-    &["server", "cli", "telemetry", "top"],
+    &["server", "cli", "systemd", "telemetry", "top"],
     &["command"],
     &["main"],
 ];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::handover::{Clock, Fill, Inboxes, Shutdown};
-use crate::limits::{Budget, SHARD_STUCK_AFTER};
+use crate::limits::Budget;
 use crate::metrics::Metrics;
 
 /// Where it looks.
@@ -68,16 +68,11 @@ impl Seen {
     /// The shard that has not answered the clock for longest, if that is too long, and how long
     /// it is.
     pub(super) fn stuck(&self) -> Option<(usize, Duration)> {
-        let silence = |shard: usize| (shard, self.silence(shard));
-        let longest =
-            (0..self.metrics.shards().len()).map(silence).max_by_key(|(_, silence)| *silence);
-        longest.filter(|(_, silence)| *silence > SHARD_STUCK_AFTER)
+        self.metrics.stuck(self.ticked)
     }
 
-    /// How long the loop of a shard has not answered. From answer to tick: when nobody ticks,
-    /// nobody is late.
+    /// How long the loop of a shard has not answered.
     pub(super) fn silence(&self, shard: usize) -> Duration {
-        let beat = self.metrics.shards()[shard].pulse.last();
-        Duration::from_millis(self.ticked.saturating_sub(beat))
+        self.metrics.shards()[shard].pulse.silence(self.ticked)
     }
 }

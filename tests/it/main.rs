@@ -48,6 +48,7 @@ mod pushpull;
 mod readme;
 mod reloading;
 mod resets;
+mod restarting;
 mod routes;
 mod server;
 mod shards;

@@ -44,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
         }
         Ok(Invocation::Top(top)) => top::run(&top).map_err(Exit::start),
+        Ok(Invocation::Health(target)) => top::health(&target).map_err(Exit::start),
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),
     };

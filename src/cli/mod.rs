@@ -23,7 +23,7 @@ use std::io;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 
-use crate::config::{Config, Log, Top};
+use crate::config::{Config, Log, Target, Top};
 use options::{CHECK, CODE, CONFIG, EXAMPLE, EXPLAIN, IMPORT, IMPORTED, SHOW};
 use sources::{Settled, Sources, unreadable};
 
@@ -42,6 +42,8 @@ pub enum Invocation {
     },
     /// Show a broker that runs.
     Top(Top),
+    /// Ask a broker that runs whether it is ready.
+    Health(Target),
     /// Write this to standard output, and that is all.
     Print(String),
 }
@@ -105,6 +107,7 @@ pub fn parse(
             explain::explain(code.map(String::as_str)).map(Invocation::Print)
         }
         Some((top::TOP, arguments)) => top::top(arguments).map(Invocation::Top),
+        Some((top::HEALTH, arguments)) => top::target(arguments).map(Invocation::Health),
         Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.
         _ => Ok(Invocation::Print(command.render_help().to_string())),

@@ -55,6 +55,7 @@ pub(super) fn command() -> Command {
                 .arg(Arg::new(CODE).value_name("CODE")),
         )
         .subcommand(top::command())
+        .subcommand(top::health_command())
         .subcommand(Command::new("version").about("Print the version"))
 }
 

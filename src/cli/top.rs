@@ -1,4 +1,4 @@
-//! What `mercury top` is told on its command line.
+//! What `mercury top` and `mercury health` are told on their command line.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -6,23 +6,26 @@ use crate::cli::Exit;
 use crate::cli::written::{Source, Written};
 use crate::config::{Target, Top};
 
-/// The command.
+/// The command for people.
 pub(super) const TOP: &str = "top";
+/// The command for programs.
+pub(super) const HEALTH: &str = "health";
 const URL: &str = "url";
 const INTERVAL: &str = "interval";
 const ONCE: &str = "once";
 
-/// The command as clap reads it.
+/// A command as clap reads it.
+pub(super) fn health_command() -> Command {
+    Command::new(HEALTH)
+        .about("Say whether a broker with --admin is ready, by status 0 or 1")
+        .arg(url())
+}
+
+/// The other command.
 pub(super) fn command() -> Command {
-    let option = |name: &'static str, value: &'static str, default: &'static str| {
-        Arg::new(name).long(name).value_name(value).default_value(default)
-    };
     Command::new(TOP)
         .about("Show the shards, busiest topics and slowest consumers of a broker with --admin")
-        .arg(
-            option(URL, "URL", "http://127.0.0.1:3001")
-                .help("What the broker's --admin is; without a port it is 3001"),
-        )
+        .arg(url())
         .arg(option(INTERVAL, "DURATION", "1s").help("Time between two looks"))
         .arg(
             Arg::new(ONCE)
@@ -35,15 +38,31 @@ pub(super) fn command() -> Command {
         )
 }
 
-/// What it is told.
+fn option(name: &'static str, value: &'static str, default: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).default_value(default)
+}
+
+fn url() -> Arg {
+    option(URL, "URL", "http://127.0.0.1:3001")
+        .help("What the broker's --admin is; without a port it is 3001")
+}
+
+/// Whom to ask.
+pub(super) fn target(arguments: &ArgMatches) -> Result<Target, Exit> {
+    let url = written(arguments, URL);
+    Target::parse(&url.text).map_err(|error| url.wrong(error))
+}
+
+/// What `mercury top` is told.
 pub(super) fn top(arguments: &ArgMatches) -> Result<Top, Exit> {
-    let written = |name: &str| Written {
+    let interval = written(arguments, INTERVAL).duration()?;
+    Ok(Top { target: target(arguments)?, interval, once: arguments.get_flag(ONCE) })
+}
+
+fn written(arguments: &ArgMatches, name: &str) -> Written {
+    Written {
         source: Source::Flag(format!("--{name}")),
         text: arguments.get_one::<String>(name).cloned().unwrap_or_default(),
         is_secret: false,
-    };
-    let url = written(URL);
-    let target = Target::parse(&url.text).map_err(|error| url.wrong(error))?;
-    let interval = written(INTERVAL).duration()?;
-    Ok(Top { target, interval, once: arguments.get_flag(ONCE) })
+    }
 }

@@ -1,4 +1,5 @@
-//! `mercury top`: shards, the busiest topics and the slowest consumers of a broker that runs.
+//! `mercury top`: shards, the busiest topics and the slowest consumers of a broker that runs. And
+//! `mercury health`, which only asks whether it is ready.
 
 mod client;
 mod reading;
@@ -18,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use self::client::ClientError;
 use self::reading::{Picture, Reading, Sort};
 use self::view::View;
-use crate::config::Top;
+use crate::config::{Target, Top};
 use crate::handover::ShardsPage;
 
 /// Columns of a frame that is printed.
@@ -44,6 +45,13 @@ pub(crate) enum TopError {
 pub(crate) fn run(top: &Top) -> Result<(), TopError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { if top.once { once(top).await } else { watch(top).await } })
+}
+
+/// Prints what a broker says that is ready; any other is an error.
+pub(crate) fn health(target: &Target) -> Result<(), TopError> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let said = runtime.block_on(client::get(target, "/health/ready"))?;
+    Ok(io::stdout().write_all(&said)?)
 }
 
 /// Prints what two looks say.

@@ -41,6 +41,7 @@ fn check(input: &[u8]) {
             }
         }
         Ok(Invocation::Print(text)) => assert!(!text.is_empty()),
+        Ok(Invocation::Health(target)) => assert!(!target.url.is_empty()),
         Ok(Invocation::Top(top)) => assert!(!top.interval.is_zero()),
         Err(exit) => {
             // 1 is for a file that is not there

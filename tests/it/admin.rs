@@ -242,3 +242,31 @@ async fn a_broker_that_drains_is_not_ready_and_says_so_until_the_end() {
     assert_eq!(process.ended().await.status, Some(0));
     assert!(TcpStream::connect(("127.0.0.1", admin)).await.is_err());
 }
+
+/// Asks by the command whether a broker is ready.
+async fn health(url: &str) -> (Option<i32>, String, Vec<String>) {
+    let ended = Process::run(&["health", "--url", url], &[]).await;
+    (ended.status, ended.output, ended.lines)
+}
+
+#[tokio::test]
+async fn health_is_a_status_for_programs() {
+    let flags = ["--admin", "http://127.0.0.1:0", "--drain-timeout", "1h"];
+    let broker = Process::broker(&flags).await;
+    let mut lines = broker.start.iter();
+    let url = lines.find_map(|line| line.strip_prefix("admin at ")).unwrap().to_owned();
+    assert_eq!(health(&url).await, (Some(0), "ready\n".to_owned(), vec![]));
+    let mut socket = Socket::join(broker.port(), "/sub/fry").await;
+    broker.signal(Signal::TERM);
+    // it is not answered, so the drain goes on
+    assert_eq!(socket.until_close().await.1, 1001);
+    let (status, output, lines) = health(&url).await;
+    let draining = format!("mercury: {url}/health/ready answers 503 Service Unavailable");
+    assert_eq!((status, output.as_str(), lines.len()), (Some(1), "", 1));
+    assert!(lines[0].starts_with(&draining), "{lines:?}");
+    drop(socket);
+    assert_eq!(broker.ended().await.status, Some(0));
+    let (status, output, lines) = health(&url).await;
+    assert_eq!((status, output.as_str(), lines.len()), (Some(1), "", 1));
+    assert!(lines[0].contains("connection refused"), "{lines:?}");
+}

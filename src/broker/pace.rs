@@ -39,7 +39,8 @@ impl Pace {
         if self.since != beat.now {
             *self = Self { mean: self.mean(beat), since: beat.now, count: 0 };
         }
-        self.count = self.count.saturating_add(1);
+        // a beat is far too short for as many as would make it start over
+        self.count = self.count.wrapping_add(1);
     }
 
     /// Messages in ten seconds, as many as a number holds.

@@ -181,17 +181,28 @@ impl Writer {
     /// Gives it a whole batch: one write if nothing is queued before it.
     #[inline]
     pub(super) fn fan_out_whole(&mut self, batch: &Batch, ground: &Ground) {
-        if self.apart.is_some() || !self.outbound.is_empty() {
-            let whole = 0..batch.len();
-            return self.fan_out(batch, slice::from_ref(&whole), ground);
-        }
-        self.life.sent = ground.moment;
-        let sent = self.socket.send(batch);
-        if let Ok(bytes) = sent
-            && bytes == batch.len()
+        if let Some(socket) = self.socket.plain()
+            && self.apart.is_none()
+            && self.outbound.is_empty()
         {
-            return self.wrote(bytes, ground);
+            let sent = match socket.send(batch) {
+                Ok(bytes) if bytes == batch.len() => {
+                    self.life.sent = ground.moment;
+                    return self.wrote(bytes, ground);
+                }
+                Ok(bytes) => Ok(bytes),
+                Err(errno) => socket.send_again(errno, batch),
+            };
+            return self.sent_short(batch, sent, ground);
         }
+        let whole = 0..batch.len();
+        self.fan_out(batch, slice::from_ref(&whole), ground);
+    }
+
+    /// The socket did not take all of a batch.
+    #[cold]
+    fn sent_short(&mut self, batch: &Batch, sent: io::Result<usize>, ground: &Ground) {
+        self.life.sent = ground.moment;
         let whole = 0..batch.len();
         self.keep_rest(batch, slice::from_ref(&whole), sent, ground);
     }

@@ -59,6 +59,9 @@ pub(crate) struct Flow<'a> {
     tls: Option<&'a mut Tls>,
 }
 
+/// A socket that nothing is between: what is given to it goes over the wire as it is.
+pub(crate) struct Plain<'a>(&'a TcpStream);
+
 /// What one `recv` brought.
 pub(crate) struct Received {
     /// Bytes; none when of a record of TLS only a part has come.
@@ -199,12 +202,18 @@ impl Socket {
         recv(&self.stream, buffer, cx)
     }
 
+    /// The way past all that TLS needs, where there is none.
+    #[inline]
+    pub(crate) const fn plain(&self) -> Option<Plain<'_>> {
+        if self.tls.is_some() { None } else { Some(Plain(&self.stream)) }
+    }
+
     /// One write. What TLS encrypted of these bytes and could not write completely is not among
     /// those that it says have gone, and must come first in the next write.
     #[inline]
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => send(&self.stream, bytes),
+            None => Plain(&self.stream).send_some(bytes),
             Some(tls) => tls.send(&self.stream, &[IoSlice::new(bytes)]),
         }
     }
@@ -267,7 +276,7 @@ impl Socket {
     }
 }
 
-/// One `recv`, straight to the kernel as in [`send`]. A short read means that the socket is empty:
+/// One `recv`, straight to the kernel as in [`Plain::send`]. A short read means that the socket is empty:
 /// tokio is told so instead of asking the kernel a second time. `None` is the end of input or an
 /// error.
 #[inline]
@@ -297,23 +306,30 @@ fn recv(stream: &TcpStream, buffer: &mut [u8], cx: &mut Context<'_>) -> Poll<Opt
     }
 }
 
-/// One write, straight to the kernel: libc's `send` is a cancellation point, and tokio first asks
-/// whether the socket was writable, which together costs as much as all the rest of a delivery.
-#[inline]
-fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
-        Ok(count) => Ok(count),
-        Err(errno) => not_sent(stream, errno, bytes),
+impl Plain<'_> {
+    /// One write, straight to the kernel: libc's `send` is a cancellation point, and tokio first
+    /// asks whether the socket was writable, which together costs as much as all the rest of a
+    /// delivery.
+    #[inline]
+    pub(crate) fn send(&self, bytes: &[u8]) -> rustix::io::Result<usize> {
+        rustix::net::send(self.0, bytes, SendFlags::NOSIGNAL)
     }
-}
 
-/// Only when the socket is full tokio is told, by trying once more through it.
-#[cold]
-fn not_sent(stream: &TcpStream, errno: Errno, bytes: &[u8]) -> io::Result<usize> {
-    if errno != Errno::AGAIN {
-        return Err(errno.into());
+    /// What to do when that failed: only when the socket is full tokio is told, by trying once more
+    /// through it.
+    #[cold]
+    pub(crate) fn send_again(&self, errno: Errno, bytes: &[u8]) -> io::Result<usize> {
+        if errno != Errno::AGAIN {
+            return Err(errno.into());
+        }
+        self.0.try_io(Interest::WRITABLE, || Ok(self.send(bytes)?))
     }
-    stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, bytes, SendFlags::NOSIGNAL)?))
+
+    /// One write, and what is to be done when it fails.
+    #[inline]
+    fn send_some(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes).or_else(|errno| self.send_again(errno, bytes))
+    }
 }
 
 impl From<TcpStream> for Socket {

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use super::{Received, recv, send};
+use super::{Plain, Received, recv};
 use crate::limits::TLS_RECORD_PLAIN_BYTES_MAX;
 use crate::memory::Meter;
 use crate::tls::{Broken, Session, WIRE_BYTES};
@@ -228,7 +228,7 @@ impl Tls {
     }
 
     fn write_some(&mut self, stream: &TcpStream) -> io::Result<usize> {
-        let count = send(stream, self.session.unsent())?;
+        let count = Plain(stream).send_some(self.session.unsent())?;
         Ok(self.session.sent(count))
     }
 

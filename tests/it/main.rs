@@ -35,6 +35,7 @@ mod messages;
 mod metrics;
 mod model;
 mod origins;
+mod packaging;
 mod panics;
 mod pieces;
 mod pongs;

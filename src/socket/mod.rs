@@ -276,9 +276,9 @@ impl Socket {
     }
 }
 
-/// One `recv`, straight to the kernel as in [`Plain::send`]. A short read means that the socket is empty:
-/// tokio is told so instead of asking the kernel a second time. `None` is the end of input or an
-/// error.
+/// One `recv`, straight to the kernel as in [`Plain::send`]. A short read means that the socket is
+/// empty: tokio is told so instead of asking the kernel a second time. `None` is the end of input
+/// or an error.
 #[inline]
 fn recv(stream: &TcpStream, buffer: &mut [u8], cx: &mut Context<'_>) -> Poll<Option<Received>> {
     loop {

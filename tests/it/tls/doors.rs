@@ -158,10 +158,7 @@ async fn http_without_tls_is_told_so() {
 
 #[tokio::test]
 async fn refusals_come_through_tls() {
-    let (_folder, server, speaker) = simple(|config| {
-        config.limits.connections_max = Some(1);
-        config.limits.address_connections_max = Some(2);
-    });
+    let (_folder, server, speaker) = simple(|config| config.limits.connections_max = Some(1));
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost:1\r\n\r\n");
     let answer = speaker.exchange(server.port, get("/nowhere")).await;
     assert_eq!(status(&answer), "404");
@@ -170,16 +167,23 @@ async fn refusals_come_through_tls() {
     assert!(answer.contains("new WebSocket('wss://localhost:1/sub/fry')"), "{answer}");
     let answer = speaker.exchange(server.port, format!("GET /{}", "x".repeat(16_000))).await;
     assert_eq!(status(&answer), "414");
-    let first = speaker.join(server.port, "/sub/fry").await;
+    let inside = speaker.join(server.port, "/sub/fry").await;
     // by the shard
     let handshake = crate::frames::handshake("/sub/fry");
     let answer = speaker.exchange(server.port, handshake).await;
     assert_eq!(status(&answer), "503");
-    // before the first request
-    let second = speaker.connect(server.port).await.unwrap();
-    let answer = speaker.exchange(server.port, get("/sub/fry")).await;
-    assert_eq!(status(&answer), "429");
-    drop((first, second));
+    drop(inside);
+}
+
+#[tokio::test]
+async fn who_is_turned_away_before_the_first_request_is_told_so_through_tls() {
+    let (_folder, server, speaker) = simple(|config| {
+        config.limits.address_connections_max = Some(1);
+    });
+    let inside = speaker.connect(server.port).await.unwrap();
+    let request = "GET /sub/fry HTTP/1.1\r\nHost: localhost:1\r\n\r\n";
+    assert_eq!(status(&speaker.exchange(server.port, request).await), "429");
+    drop(inside);
 }
 
 #[tokio::test]

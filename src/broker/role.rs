@@ -61,6 +61,18 @@ impl Role {
         }
     }
 
+    /// The route that such a socket comes by.
+    #[must_use]
+    pub const fn route(self) -> &'static str {
+        match self {
+            Self::Peer => "/bus",
+            Self::Publisher => "/pub",
+            Self::Subscriber => "/sub",
+            Self::Pusher => "/push",
+            Self::Puller => "/pull",
+        }
+    }
+
     /// The pattern that the role is part of.
     #[must_use]
     pub const fn pattern(self) -> Pattern {

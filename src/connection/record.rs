@@ -7,7 +7,7 @@ use tracing::Level;
 
 use super::table::Table;
 use super::writer::Ending;
-use crate::broker::{MemberId, Role};
+use crate::broker::MemberId;
 use crate::close::Reason;
 use crate::code::CloseCode;
 
@@ -71,7 +71,7 @@ impl Table {
         let id = self.id_of(member);
         let topic = self.broker.topic_of(member).unwrap_or_default();
         let (writer, _) = self.writers.of(member);
-        let (peer, route) = (writer.peer, route(writer.role));
+        let (peer, route) = (writer.peer, writer.role.route());
         tracing::debug!(target: LOG, %id, %peer, route, topic, "opened");
         writer.record(Record {
             opened: Some(Instant::now()),
@@ -102,7 +102,7 @@ impl Table {
     pub(super) fn record_close(&mut self, member: MemberId) {
         let id = self.id_of(member);
         let (writer, _) = self.writers.of(member);
-        let (peer, route) = (writer.peer, route(writer.role));
+        let (peer, route) = (writer.peer, writer.role.route());
         let Some(Record { opened, bytes_in, bytes_out, end: Some(end) }) = writer.recorded() else {
             return;
         };
@@ -141,16 +141,5 @@ impl End {
             }
         };
         Self { topic: Box::default(), by, code, reason, sentence }
-    }
-}
-
-/// The route that a socket came by.
-const fn route(role: Role) -> &'static str {
-    match role {
-        Role::Peer => "/bus",
-        Role::Publisher => "/pub",
-        Role::Subscriber => "/sub",
-        Role::Pusher => "/push",
-        Role::Puller => "/pull",
     }
 }

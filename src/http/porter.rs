@@ -158,7 +158,7 @@ fn sort(
             return Ok(Errand::Preflight);
         }
         _ => {
-            let (path, methods) = (route::path(role), route::methods(role));
+            let (path, methods) = (role.route(), route::methods(role));
             return Err(Denial::method(request.method(), path, methods));
         }
     };

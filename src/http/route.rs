@@ -33,17 +33,6 @@ impl<'path> Route<'path> {
     }
 }
 
-/// The route of a role, for sentences.
-pub(super) const fn path(role: Role) -> &'static str {
-    match role {
-        Role::Peer => "/bus",
-        Role::Publisher => "/pub",
-        Role::Subscriber => "/sub",
-        Role::Pusher => "/push",
-        Role::Puller => "/pull",
-    }
-}
-
 /// The methods that a role's route takes, as `Allow` lists them (RFC 9110 10.2.1).
 pub(super) const fn methods(role: Role) -> &'static str {
     if role.sends() { "GET, POST" } else { "GET" }

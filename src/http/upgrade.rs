@@ -7,7 +7,6 @@ use hyper::header::{
 use hyper::{Request, Version};
 
 use super::answer::Denial;
-use super::route;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::code::RefusalCode;
@@ -81,7 +80,7 @@ pub(super) fn required(
 ) -> Denial {
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
     let host = host.filter(|host| (1..=255).contains(&host.len())).unwrap_or("localhost:3000");
-    let (route, scheme) = (route::path(role), if is_tls { "wss" } else { "ws" });
+    let (route, scheme) = (role.route(), if is_tls { "wss" } else { "ws" });
     let message = format!(
         "{route}/*topic is a WebSocket: connect to it as in new WebSocket('{scheme}://{host}{}')",
         request_path.replace('\'', "%27")

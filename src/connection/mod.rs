@@ -205,7 +205,7 @@ impl Line {
                 return Turn::Again;
             }
             let kept = self.reader.kept_in_front();
-            let (writer, _) = table.writers.of(self.id);
+            let (writer, ground) = table.writers.of(self.id);
             let received = match writer.socket.poll_recv(&mut scratch[kept..], cx) {
                 Poll::Pending => return Turn::Waits,
                 Poll::Ready(received) => received,
@@ -219,8 +219,7 @@ impl Line {
             }
             if writer.socket.is_inside_record() {
                 // as good as a message that does not end
-                let now = table.writers.ground.moment;
-                table.writers.of(self.id).0.life.unfinished.get_or_insert(now);
+                writer.life.unfinished.get_or_insert(ground.moment);
             }
             if let Err(halt) = self.reader.received(scratch, count, self.id, table) {
                 return self.halt(table, *halt, cx);

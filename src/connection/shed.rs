@@ -91,9 +91,8 @@ impl Table {
 impl Writer {
     /// How much could be taken from it.
     pub(super) fn sheddable(&self) -> usize {
-        let closing = self.is_ending() || self.life.parted.is_some();
         // what a puller was given is nobody else's any more
-        if closing || self.role == Role::Puller { 0 } else { self.outbound.bytes() }
+        if self.is_closing() || self.role == Role::Puller { 0 } else { self.outbound.bytes() }
     }
 
     /// What taking that would free, if all who share it are taken from.

@@ -65,7 +65,7 @@ impl Table {
             .flatten()
             .find(|writer| writer.sequence() == sequence);
         match found {
-            Some(writer) if writer.is_ending() || writer.life.parted.is_some() => Cut::Nowhere,
+            Some(writer) if writer.is_closing() => Cut::Nowhere,
             Some(writer) => {
                 writer.end(Ending::Close(CUT));
                 self.counters().operator_closed.add(1);

@@ -325,8 +325,7 @@ impl Table {
             let id = member(number);
             let has_backlog = self.writers.get(id).is_some() && self.broker.has_backlog(id);
             let Some(writer) = self.writers.get_mut(id) else { continue };
-            let closing = writer.is_ending() || writer.life.parted.is_some();
-            if !closing
+            if !writer.is_closing()
                 && (late || !(writer.life.paused || writer.life.holding))
                 && !coming.is_for(writer.role)
                 && writer.outbound.is_empty()

@@ -151,6 +151,11 @@ impl Writer {
         self.apart.as_ref().is_some_and(|apart| apart.ending.is_some())
     }
 
+    /// Whether its end is marked, or its Close is said.
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_ending() || self.life.parted.is_some()
+    }
+
     /// Marks another end, whatever was marked before.
     pub(super) fn replace_ending(&mut self, ending: Ending) {
         self.apart.get_or_insert_default().ending = Some(ending);

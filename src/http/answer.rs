@@ -13,6 +13,9 @@ use crate::code::RefusalCode;
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::refusal::{CODE_FIELD, Refusal};
 
+/// What a sentence shows of a path, a name or a word that is wrong.
+const EXCERPT_CHARACTERS: usize = 64;
+
 /// An answer as hyper takes it.
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -45,10 +48,9 @@ impl Denial {
     /// The response, as JSON for who asked for it.
     pub(super) fn answer(&self, json: bool) -> Answer {
         let refusal = &self.refusal;
-        let mut answer = Response::new(Full::new(Bytes::from(refusal.body(json))));
+        let mut answer = page(refusal.body(json), Refusal::content_type(json));
         *answer.status_mut() = StatusCode::from_u16(refusal.status()).expect("statuses are ours");
         let headers = answer.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Refusal::content_type(json)));
         headers.insert(CODE_FIELD, HeaderValue::from_static(refusal.code.name()));
         if refusal.is_temporary() {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
@@ -83,6 +85,18 @@ impl From<TopicError> for Denial {
         };
         Self::new(code, error.to_string())
     }
+}
+
+/// An answer with a body of this type.
+pub(super) fn page(body: impl Into<Full<Bytes>>, content_type: &'static str) -> Answer {
+    let mut answer = Response::new(body.into());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// As much of what a client wrote as a sentence can hold.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(EXCERPT_CHARACTERS).collect()
 }
 
 /// The message is in the hands of its topic's shard.

@@ -32,17 +32,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::server::conn::http1;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 pub(crate) use self::tls::Handshakes;
+use self::wire::Phase;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
 use crate::config::{Mode, Proxies};
 use crate::handover::{Arrival, Identity, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
-    ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX,
-    NEWCOMER_WAIT_MAX, SURVEY_WAIT_MAX,
+    ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX,
+    HEAD_WAIT_MAX, KEEP_ALIVE_MAX, LINGER_MAX, NEWCOMER_WAIT_MAX, SURVEY_WAIT_MAX,
 };
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -121,6 +123,31 @@ impl Default for Times {
             survey: SURVEY_WAIT_MAX,
         }
     }
+}
+
+impl Times {
+    /// When a connection in this phase has been silent for too long; `stall` is for one that takes
+    /// nothing.
+    fn due(&self, phase: Phase, stall: impl FnOnce() -> Duration) -> Option<Duration> {
+        match phase {
+            Phase::First | Phase::Head => Some(self.head_wait),
+            Phase::Idle => Some(self.keep_alive),
+            Phase::Serving => None,
+            Phase::Writing(_) => Some(stall()),
+        }
+    }
+}
+
+/// HTTP as both doors speak it.
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .half_close(true)
+        // hyper's own can't tell an idle connection from a late head, nor say why
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEAD_FIELDS_MAX);
+    protocol
 }
 
 /// A listening socket, and what goes before HTTP on its connections.

@@ -11,7 +11,7 @@ use hyper::service::Service;
 use hyper::{Method, Request, Uri};
 
 use super::Door;
-use super::answer::{self, Answer, Denial};
+use super::answer::{self, Answer, Denial, excerpt};
 use super::cors;
 use super::forwarded;
 use super::framing;
@@ -35,10 +35,12 @@ pub(super) struct Porter {
     pub(super) progress: Rc<Progress>,
     /// Who sends them: a client, or a proxy for many.
     pub(super) peer: PeerAddress,
+    /// Whether TLS is between.
+    pub(super) is_tls: bool,
 }
 
 impl Porter {
-    /// Whose a request is, for logs.
+    /// Whose a request is.
     fn client(&self, headers: &HeaderMap) -> PeerAddress {
         let proxies = &self.door.proxies;
         let is_proxy = proxies.believe(self.peer.address());
@@ -49,11 +51,9 @@ impl Porter {
     /// as it is under way or a WebSocket; for others, the connection has done so.
     fn seat(&self, headers: &HeaderMap) -> Result<(PeerAddress, Option<Place>), Refusal> {
         let Door { proxies, turnstile, .. } = &*self.door;
-        if !proxies.believe(self.peer.address()) {
-            return Ok((self.peer, None));
-        }
-        let client = forwarded::client(proxies, self.peer, headers);
-        let place = client.counted().map_or(Ok(None), |client| turnstile.place(client))?;
+        let client = self.client(headers);
+        let counted = client.counted().filter(|_| proxies.believe(self.peer.address()));
+        let place = counted.map_or(Ok(None), |client| turnstile.place(client))?;
         Ok((client, place))
     }
 }
@@ -171,7 +171,7 @@ fn sort(
     }
     let topic = Topic::parse(name, door.live.now().limits.topic_bytes_max)?;
     if !asked {
-        return Err(upgrade::required(role, path, request.headers(), porter.progress.is_tls()));
+        return Err(upgrade::required(role, path, request.headers(), porter.is_tls));
     }
     if posts {
         let (_, place) = porter.seat(request.headers())?;
@@ -189,7 +189,7 @@ fn no_such_route(target: &Uri) -> Denial {
         "" => target.to_string(),
         path => path.to_owned(),
     };
-    let shown: String = path.chars().take(64).collect();
+    let shown = excerpt(&path);
     let message = format!(
         "{shown} is no route: there are /bus/*topic, /pub/*topic, /sub/*topic, /push/*topic \
          and /pull/*topic"

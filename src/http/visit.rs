@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use hyper::server::conn::http1::{self, Connection};
+use hyper::server::conn::http1::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::tcp::WriteHalf;
@@ -18,11 +18,11 @@ use super::porter::Porter;
 use super::publish::inbox_full;
 use super::upgrade::Upgrade;
 use super::wire::{Phase, Progress, Wire};
-use super::{Door, Guest};
+use super::{Door, Guest, protocol};
 use crate::code::RefusalCode;
 use crate::grouped::Grouped;
 use crate::handover::{Arrival, Descriptor, Handshake, InboxFull, PeerAddress};
-use crate::limits::{HEAD_BYTES_MAX, HEAD_FIELDS_MAX, REQUEST_LINE_BYTES_MAX};
+use crate::limits::REQUEST_LINE_BYTES_MAX;
 use crate::refusal::Refusal;
 use crate::socket::Socket;
 
@@ -56,15 +56,10 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descr
     let mut socket = socket;
     let door = &*guest.0;
     let progress = Rc::new(Progress::default());
-    let porter = Porter { door: Rc::clone(&guest.0), progress: Rc::clone(&progress), peer };
+    let is_tls = socket.is_tls();
+    let porter = Porter { door: Rc::clone(&guest.0), progress: Rc::clone(&progress), peer, is_tls };
     let (wire, watched) = Wire::new(&mut socket, Rc::clone(&progress));
-    // hyper's own header timeout can't tell an idle connection from a late head, nor say why
-    let mut driven = http1::Builder::new()
-        .half_close(true)
-        .header_read_timeout(None)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEAD_FIELDS_MAX)
-        .serve_connection(TokioIo::new(wire), porter);
+    let mut driven = protocol().serve_connection(TokioIo::new(wire), porter);
     match drive(door, &mut driven, &progress, &watched).await {
         End::Upgrade(upgrade) => {
             let rest = rest(driven);
@@ -157,12 +152,8 @@ async fn drive(
         }
         if now != phase {
             phase = now;
-            alarm.set(match phase {
-                Phase::First | Phase::Head => Some(door.times.head_wait),
-                Phase::Idle => Some(door.times.keep_alive),
-                Phase::Serving => None,
-                Phase::Writing(_) => Some(door.live.now().limits.write_stall_max),
-            });
+            let stall = || door.live.now().limits.write_stall_max;
+            alarm.set(door.times.due(phase, stall));
         }
         let is_drained = is_hurried && phase == Phase::First;
         alarm.poll(cx).map(|()| if is_drained { End::Drained } else { End::Late(phase) })

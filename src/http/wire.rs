@@ -49,8 +49,6 @@ pub(super) struct Progress {
     has_length: Cell<bool>,
     /// The first line of the head that comes is longer than we read; hyper gets no more of it.
     is_long: Cell<bool>,
-    /// TLS is between.
-    is_tls: Cell<bool>,
     /// A checked handshake that waits for its socket to be taken from hyper.
     parked: Cell<Option<Box<Upgrade>>>,
 }
@@ -74,7 +72,6 @@ impl<'a> Wire<'a> {
     /// A wire over a fresh socket, and what is left to watch the socket with: hyper, once it has
     /// the wire, lets nobody see it.
     pub(super) fn new(socket: &'a mut Socket, progress: Rc<Progress>) -> (Self, WriteHalf<'a>) {
-        progress.is_tls.set(socket.is_tls());
         let (flow, watched) = socket.split();
         (Self { flow, head: Head::default(), progress }, watched)
     }
@@ -129,11 +126,6 @@ impl Progress {
         } else {
             Phase::Idle
         }
-    }
-
-    /// Whether TLS is between.
-    pub(super) fn is_tls(&self) -> bool {
-        self.is_tls.get()
     }
 
     /// Whether the target is too long.

@@ -9,7 +9,7 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use hyper::{Method, Request};
 
-use super::super::answer::{self, Answer, Denial};
+use super::super::answer::{self, Answer, Denial, excerpt};
 use super::super::framing;
 use super::super::wire::Progress;
 use super::route::{ROUTES, Route};
@@ -91,6 +91,6 @@ async fn serve(
 
 /// A path that leads nowhere; the sentence names those that do.
 fn no_such_route(path: &str) -> Denial {
-    let shown: String = path.chars().take(64).collect();
+    let shown = excerpt(path);
     Denial::new(RefusalCode::NoSuchRoute, format!("{shown} is no route: there are {ROUTES}"))
 }

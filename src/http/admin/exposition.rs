@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use hyper::Response;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::prometheus_text::{self, CONTENT_TYPE as TEXT};
+use prometheus_client::encoding::prometheus_text::{self, CONTENT_TYPE};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::super::answer::Answer;
+use super::super::answer::{self, Answer};
 use super::Watch;
 use super::watch::Seen;
 use crate::metrics::{Count, Counted};
@@ -26,11 +24,9 @@ type Labels = Vec<(&'static str, String)>;
 pub(super) fn answer(watch: &Watch) -> Answer {
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(watch.see()));
-    let mut page = String::new();
-    prometheus_text::encode(&mut page, &registry).expect("a String takes all");
-    let mut answer = Response::new(page.into());
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    answer
+    let mut text = String::new();
+    prometheus_text::encode(&mut text, &registry).expect("a String takes all");
+    answer::page(text, CONTENT_TYPE)
 }
 
 impl Collector for Seen {

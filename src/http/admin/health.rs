@@ -1,9 +1,6 @@
 //! Whether the broker lives, and whether it should get new clients.
 
-use hyper::Response;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-
-use super::super::answer::{Answer, Denial};
+use super::super::answer::{Answer, Denial, page};
 use super::Desk;
 use crate::code::RefusalCode;
 use crate::refusal::Refusal;
@@ -28,8 +25,5 @@ pub(super) fn ready(desk: &Desk, json: bool) -> Result<Answer, Denial> {
 
 fn well(state: &str, json: bool) -> Answer {
     let body = if json { format!("{{\"status\":\"{state}\"}}\n") } else { format!("{state}\n") };
-    let mut answer = Response::new(body.into());
-    let content_type = HeaderValue::from_static(Refusal::content_type(json));
-    answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer
+    page(body, Refusal::content_type(json))
 }

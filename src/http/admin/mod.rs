@@ -20,7 +20,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,14 +27,12 @@ use tokio::time::{sleep, timeout};
 
 use self::clerk::Clerk;
 pub(crate) use self::watch::Watch;
-use super::Times;
 use super::alarm::Alarm;
 use super::visit::read_all;
-use super::wire::{Phase, Progress, Wire};
+use super::wire::{Progress, Wire};
+use super::{Times, protocol};
 use crate::handover::Router;
-use crate::limits::{
-    ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX, SURVEYS_MAX,
-};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_STALL_MAX, SURVEYS_MAX};
 use crate::metrics::Counters;
 use crate::socket::{Listener, Socket};
 
@@ -107,12 +104,7 @@ async fn visit(desk: Rc<Desk>, mut socket: Socket, _place: OwnedSemaphorePermit)
     let progress = Rc::new(Progress::default());
     let clerk = Clerk { desk: Rc::clone(&desk), progress: Rc::clone(&progress) };
     let wire = Wire::new(&mut socket, Rc::clone(&progress)).0;
-    let driven = http1::Builder::new()
-        .half_close(true)
-        .header_read_timeout(None)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEAD_FIELDS_MAX)
-        .serve_connection(TokioIo::new(wire), clerk);
+    let driven = protocol().serve_connection(TokioIo::new(wire), clerk);
     if !is_in_time(&desk.times, &progress, driven).await {
         return;
     }
@@ -137,12 +129,7 @@ async fn is_in_time<F: Future>(times: &Times, progress: &Progress, driven: F) ->
         let now = progress.phase();
         if now != phase {
             phase = now;
-            alarm.set(match phase {
-                Phase::First | Phase::Head => Some(times.head_wait),
-                Phase::Idle => Some(times.keep_alive),
-                Phase::Serving => None,
-                Phase::Writing(_) => Some(ADMIN_STALL_MAX),
-            });
+            alarm.set(times.due(phase, || ADMIN_STALL_MAX));
         }
         alarm.poll(cx).map(|()| false)
     })

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::super::answer::Denial;
+use super::super::answer::{Denial, excerpt};
 use crate::code::RefusalCode;
 use crate::grouped::Grouped;
 use crate::limits::{PAGE_ROWS, PAGE_ROWS_MAX};
@@ -22,7 +22,7 @@ impl Query {
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Some(name) = known.iter().copied().find(|known| *known == name) else {
-                let shown: String = name.chars().take(64).collect();
+                let shown = excerpt(name);
                 let known = known.join(", ");
                 return Err(wrong(format!("unknown parameter '{shown}', there are {known}")));
             };

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::StatusCode;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::super::answer::{Answer, Denial};
+use super::super::answer::{self, Answer, Denial, excerpt};
 use super::Desk;
 use super::query::Query;
 use crate::broker::Pattern;
@@ -76,7 +75,7 @@ pub(super) async fn hang_up(desk: &Desk, name: &str) -> Result<Answer, Denial> {
             return Ok(answer);
         }
     }
-    let shown: String = name.chars().take(64).collect();
+    let shown = excerpt(name);
     let message = format!("there is no connection {shown}, or no longer");
     Err(Denial::new(RefusalCode::NoSuchConnection, message))
 }
@@ -114,10 +113,7 @@ fn inbox_full() -> Denial {
 pub(super) fn page(page: &impl Serialize) -> Answer {
     let mut body = serde_json::to_vec(page).expect("texts and numbers are JSON");
     body.push(b'\n');
-    let mut answer = Response::new(body.into());
-    let content_type = HeaderValue::from_static(Refusal::content_type(true));
-    answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer
+    answer::page(body, Refusal::content_type(true))
 }
 
 /// The last topic of a page, for the next one: `12.pubsub.wong/amy`.

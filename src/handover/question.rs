@@ -51,6 +51,21 @@ pub(crate) enum TopicSort {
     Backlog,
 }
 
+impl TopicSort {
+    /// All of them; the first is the default.
+    pub(crate) const ALL: [Self; 4] = [Self::Name, Self::Subscribers, Self::Rate, Self::Backlog];
+
+    /// What it is called outside.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Subscribers => "subscribers",
+            Self::Rate => "rate",
+            Self::Backlog => "backlog",
+        }
+    }
+}
+
 /// A topic's name, and its pattern, since patterns never mix.
 pub(crate) type TopicName = (Arc<str>, Pattern);
 

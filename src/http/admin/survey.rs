@@ -12,17 +12,11 @@ use super::query::Query;
 use crate::broker::Pattern;
 use crate::code::RefusalCode;
 use crate::handover::{
-    Answers, ConnectionId, ConnectionSort, Connections, ConnectionsPage, Found, InboxFull,
+    Answers, Asker, ConnectionId, ConnectionSort, Connections, ConnectionsPage, Found, InboxFull,
     Question, Rank, Router, TopicName, TopicSort, Topics, TopicsPage,
 };
 use crate::refusal::Refusal;
 
-const TOPIC_SORTS: [(&str, TopicSort); 4] = [
-    ("name", TopicSort::Name),
-    ("subscribers", TopicSort::Subscribers),
-    ("rate", TopicSort::Rate),
-    ("backlog", TopicSort::Backlog),
-];
 const CONNECTION_SORTS: [(&str, ConnectionSort); 2] =
     [("id", ConnectionSort::Id), ("behind", ConnectionSort::Behind)];
 
@@ -31,17 +25,13 @@ pub(super) async fn topics(desk: &Desk, query: Option<&str>) -> Result<Answer, D
     let query = Query::parse(query, &["prefix", "limit", "sort", "after"])?;
     let wanted = Arc::new(Topics {
         prefix: query.value("prefix").unwrap_or_default().to_owned(),
-        sort: query.word("sort", &TOPIC_SORTS)?,
+        sort: query.word("sort", &TopicSort::ALL.map(|sort| (sort.word(), sort)))?,
         after: query.after(read_topic)?,
         rows: query.rows()?,
     });
-    let rows = wanted.rows;
-    let ask =
-        |router: &Router| router.ask_all(|asker| Question::Topics(Arc::clone(&wanted), asker));
-    let Found { rows, more } = Found::merge(asked(desk, ask).await?, rows);
-    let last = rows.last().filter(|_| more).map(|(rank, _)| write_topic(rank));
-    let next = last.map(|last| query.next("/topics", &last));
-    let topics = rows.into_iter().map(|(_, line)| line).collect();
+    let question = |asker| Question::Topics(Arc::clone(&wanted), asker);
+    let next = |last: &_| query.next("/topics", &write_topic(last));
+    let (topics, next) = first(desk, wanted.rows, question, next).await?;
     Ok(page(&TopicsPage { topics, next }))
 }
 
@@ -54,13 +44,9 @@ pub(super) async fn connections(desk: &Desk, query: Option<&str>) -> Result<Answ
         after: query.after(read_connection)?,
         rows: query.rows()?,
     });
-    let rows = wanted.rows;
-    let ask =
-        |router: &Router| router.ask_all(|asker| Question::Connections(Arc::clone(&wanted), asker));
-    let Found { rows, more } = Found::merge(asked(desk, ask).await?, rows);
-    let last = rows.last().filter(|_| more).map(|(rank, _)| write_connection(rank));
-    let next = last.map(|last| query.next("/connections", &last));
-    let connections = rows.into_iter().map(|(_, line)| line).collect();
+    let question = |asker| Question::Connections(Arc::clone(&wanted), asker);
+    let next = |last: &_| query.next("/connections", &write_connection(last));
+    let (connections, next) = first(desk, wanted.rows, question, next).await?;
     Ok(page(&ConnectionsPage { connections, next }))
 }
 
@@ -78,6 +64,19 @@ pub(super) async fn hang_up(desk: &Desk, name: &str) -> Result<Answer, Denial> {
     let shown = excerpt(name);
     let message = format!("there is no connection {shown}, or no longer");
     Err(Denial::new(RefusalCode::NoSuchConnection, message))
+}
+
+/// The first of what all shards find, and where the next page begins if there is one.
+async fn first<N: Ord, L>(
+    desk: &Desk,
+    rows: usize,
+    question: impl Fn(Asker<Found<N, L>>) -> Question,
+    next: impl FnOnce(&Rank<N>) -> String,
+) -> Result<(Vec<L>, Option<String>), Denial> {
+    let found = asked(desk, |router| router.ask_all(question)).await?;
+    let Found { rows, more } = Found::merge(found, rows);
+    let next = rows.last().filter(|_| more).map(|(last, _)| next(last));
+    Ok((rows.into_iter().map(|(_, line)| line).collect(), next))
 }
 
 /// Asks shards, as long as they are not being asked too much, and waits for what they say.

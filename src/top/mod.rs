@@ -17,10 +17,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::client::ClientError;
-use self::reading::{Picture, Reading, Sort};
+use self::reading::{Picture, Reading, step};
 use self::view::View;
 use crate::config::{Target, Top};
-use crate::handover::ShardsPage;
+use crate::handover::{ShardsPage, TopicSort};
 
 /// Columns of a frame that is printed.
 const COLUMNS: u16 = 80;
@@ -56,13 +56,13 @@ pub(crate) fn health(target: &Target) -> Result<(), TopError> {
 
 /// Prints what two looks say.
 async fn once(top: &Top) -> Result<(), TopError> {
-    let before = Reading::take(&top.target, Sort::Rate).await?.shards;
+    let before = Reading::take(&top.target, TopicSort::Rate).await?.shards;
     sleep(top.interval).await;
-    let picture = Picture::new(Reading::take(&top.target, Sort::Rate).await?, Some(&before));
+    let picture = Picture::new(Reading::take(&top.target, TopicSort::Rate).await?, Some(&before));
     let view = View {
         url: &top.target.url,
-        picture: Some(&picture),
-        sort: Sort::Rate,
+        picture: &picture,
+        sort: TopicSort::Rate,
         trouble: None,
         has_keys: false,
     };
@@ -75,7 +75,7 @@ async fn watch(top: &Top) -> Result<(), TopError> {
     if !io::stdout().is_terminal() {
         return Err(TopError::NoTerminal);
     }
-    let first = Reading::take(&top.target, Sort::Rate).await?;
+    let first = Reading::take(&top.target, TopicSort::Rate).await?;
     let mut signals = Signals::new()?;
     let mut screen = Screen::new(first)?;
     let mut keys = EventStream::new();
@@ -109,7 +109,7 @@ async fn watch(top: &Top) -> Result<(), TopError> {
         match wish {
             Wish::Quit => return Ok(()),
             Wish::Sort { forward } => {
-                screen.sort = screen.sort.step(forward);
+                screen.sort = step(screen.sort, forward);
                 ticks.reset_immediately();
             }
             Wish::Redraw | Wish::Nothing => {}
@@ -154,7 +154,7 @@ struct Screen {
     picture: Picture,
     /// What rates are counted from.
     before: ShardsPage,
-    sort: Sort,
+    sort: TopicSort,
     /// Why the picture is old.
     trouble: Option<String>,
 }
@@ -164,7 +164,7 @@ impl Screen {
         let before = first.shards.clone();
         let picture = Picture::new(first, None);
         let terminal = ratatui::try_init()?;
-        Ok(Self { terminal, picture, before, sort: Sort::Rate, trouble: None })
+        Ok(Self { terminal, picture, before, sort: TopicSort::Rate, trouble: None })
     }
 
     /// Takes over what was seen, or why nothing was.
@@ -183,7 +183,7 @@ impl Screen {
     fn draw(&mut self, top: &Top) -> io::Result<()> {
         let view = View {
             url: &top.target.url,
-            picture: Some(&self.picture),
+            picture: &self.picture,
             sort: self.sort,
             trouble: self.trouble.as_deref(),
             has_keys: true,

@@ -5,42 +5,20 @@ use serde::de::DeserializeOwned;
 use super::client::{ClientError, get, strange};
 use crate::config::Target;
 use crate::handover::{
-    ConnectionLine, ConnectionsPage, ShardLine, ShardsPage, TopicLine, TopicsPage,
+    ConnectionLine, ConnectionsPage, ShardLine, ShardsPage, TopicLine, TopicSort, TopicsPage,
 };
 
 /// Rows of topics and connections that are asked for: more than a tall screen has.
 const ROWS: usize = 100;
 
-/// What topics are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// Messages a second.
-    Rate,
-    /// Receivers.
-    Subscribers,
-    /// Bytes that wait for a puller.
-    Backlog,
-}
+/// What topics can be sorted by, in the order of the keys.
+const SORTS: [TopicSort; 3] = [TopicSort::Rate, TopicSort::Subscribers, TopicSort::Backlog];
 
-impl Sort {
-    /// All of them, in the order of the keys.
-    const ALL: [Self; 3] = [Self::Rate, Self::Subscribers, Self::Backlog];
-
-    /// As the listener for operators calls it.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Rate => "rate",
-            Self::Subscribers => "subscribers",
-            Self::Backlog => "backlog",
-        }
-    }
-
-    /// The next one, or the one before.
-    pub(super) fn step(self, forward: bool) -> Self {
-        let count = Self::ALL.len();
-        let place = Self::ALL.iter().position(|sort| *sort == self).unwrap_or_default();
-        Self::ALL[(place + if forward { 1 } else { count - 1 }) % count]
-    }
+/// The next of these, or the one before.
+pub(super) fn step(sort: TopicSort, forward: bool) -> TopicSort {
+    let count = SORTS.len();
+    let place = SORTS.iter().position(|other| *other == sort).unwrap_or_default();
+    SORTS[(place + if forward { 1 } else { count - 1 }) % count]
 }
 
 /// One look.
@@ -80,7 +58,7 @@ pub(super) struct Shard {
 
 impl Reading {
     /// Looks.
-    pub(super) async fn take(target: &Target, sort: Sort) -> Result<Self, ClientError> {
+    pub(super) async fn take(target: &Target, sort: TopicSort) -> Result<Self, ClientError> {
         let topics = format!("/topics?sort={}&limit={ROWS}", sort.word());
         let connections = format!("/connections?sort=behind&limit={ROWS}");
         let (shards, topics, connections) = tokio::try_join!(
@@ -161,9 +139,9 @@ mod tests {
 
     #[test]
     fn the_keys_go_round_all_orders() {
-        let mut sort = Sort::Rate;
-        for next in [Sort::Subscribers, Sort::Backlog, Sort::Rate] {
-            assert_eq!((sort.step(true), next.step(false)), (next, sort));
+        let mut sort = TopicSort::Rate;
+        for next in [TopicSort::Subscribers, TopicSort::Backlog, TopicSort::Rate] {
+            assert_eq!((step(sort, true), step(next, false)), (next, sort));
             sort = next;
         }
     }

@@ -6,11 +6,11 @@ use ratatui::style::{Style, Stylize};
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Row, Table, Widget};
 
-use super::reading::{Picture, Sort};
+use super::reading::Picture;
 use crate::broker::Role;
 use crate::config::Size;
 use crate::grouped::Grouped;
-use crate::handover::{ConnectionLine, TopicLine};
+use crate::handover::{ConnectionLine, TopicLine, TopicSort};
 
 /// Below this many columns the last ones are left out.
 const WIDE_COLUMNS: u16 = 76;
@@ -23,10 +23,10 @@ const KEYS: &str = "q quits, Tab and arrows sort topics";
 pub(super) struct View<'a> {
     /// Whom we look at.
     pub(super) url: &'a str,
-    /// What was seen last; `None` before the first look.
-    pub(super) picture: Option<&'a Picture>,
+    /// What was seen last.
+    pub(super) picture: &'a Picture,
     /// What the topics are sorted by.
-    pub(super) sort: Sort,
+    pub(super) sort: TopicSort,
     /// Why there is nothing newer.
     pub(super) trouble: Option<&'a str>,
     /// Whether anybody can press keys.
@@ -37,11 +37,10 @@ impl View<'_> {
     /// Lines that everything takes with so many of topics and of connections at most.
     pub(super) fn height(&self, rows: usize) -> u16 {
         let lines = |rows: usize| u16::try_from(rows).unwrap_or(u16::MAX);
-        let picture = self.picture;
-        let shards = picture.map_or(0, |picture| picture.shards.len());
-        let topics = picture.map_or(0, |picture| picture.topics.len().min(rows));
-        let connections = picture.map_or(0, |picture| picture.connections.len().min(rows));
-        let all = lines(shards + topics.max(1) + connections.max(1));
+        let Picture { shards, topics, connections, .. } = self.picture;
+        let [topics, connections] =
+            [topics.len(), connections.len()].map(|count| count.min(rows).max(1));
+        let all = lines(shards.len() + topics + connections);
         all.saturating_add(3 * PART_LINES + 1)
     }
 
@@ -61,10 +60,10 @@ impl View<'_> {
 
 impl Widget for &View<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
-        let shards = self.picture.map_or(0, |picture| picture.shards.len());
+        let picture = self.picture;
         // a machine with many cores leaves room for the others
         let most = usize::from(area.height / 3).max(1);
-        let shards = u16::try_from(shards.min(most)).unwrap_or(1);
+        let shards = u16::try_from(picture.shards.len().min(most)).unwrap_or(1);
         let [head, of_shards, of_topics, of_connections, keys] = Layout::vertical([
             Constraint::Length(2),
             Constraint::Length(shards + 2),
@@ -74,23 +73,21 @@ impl Widget for &View<'_> {
         ])
         .areas(area);
         self.head().render(head, buffer);
-        if let Some(picture) = self.picture {
-            shards_table(picture, area.width).render(of_shards, buffer);
-            part(
-                buffer,
-                of_topics,
-                format!("TOPICS BY {}", self.sort.word().to_uppercase()),
-                picture.topics.is_empty().then_some("none"),
-                topics_table(&picture.topics, area.width),
-            );
-            part(
-                buffer,
-                of_connections,
-                "SLOWEST CONSUMERS".to_owned(),
-                picture.connections.is_empty().then_some("nobody is behind"),
-                connections_table(&picture.connections, area.width),
-            );
-        }
+        shards_table(picture, area.width).render(of_shards, buffer);
+        part(
+            buffer,
+            of_topics,
+            format!("TOPICS BY {}", self.sort.word().to_uppercase()),
+            picture.topics.is_empty().then_some("none"),
+            topics_table(&picture.topics, area.width),
+        );
+        part(
+            buffer,
+            of_connections,
+            "SLOWEST CONSUMERS".to_owned(),
+            picture.connections.is_empty().then_some("nobody is behind"),
+            connections_table(&picture.connections, area.width),
+        );
         if self.has_keys {
             Line::from(KEYS).dim().render(keys, buffer);
         }
@@ -103,9 +100,7 @@ impl View<'_> {
         if let Some(trouble) = self.trouble {
             return Line::from(format!("reconnecting: {}", visible(trouble))).red();
         }
-        let Some(picture) = self.picture else {
-            return Line::from(format!("mercury top, {}", self.url));
-        };
+        let picture = self.picture;
         let connections = picture.shards.iter().map(|shard| shard.line.connections).sum();
         let (held, max) = picture.memory;
         let of = if max < u64::from(u32::MAX) << 16 {
@@ -292,8 +287,14 @@ mod tests {
         }
     }
 
-    fn view<'a>(picture: Option<&'a Picture>, trouble: Option<&'a str>) -> View<'a> {
-        View { url: "http://127.0.0.1:3001", picture, sort: Sort::Rate, trouble, has_keys: true }
+    fn view<'a>(picture: &'a Picture, trouble: Option<&'a str>) -> View<'a> {
+        View {
+            url: "http://127.0.0.1:3001",
+            picture,
+            sort: TopicSort::Rate,
+            trouble,
+            has_keys: true,
+        }
     }
 
     /// What a terminal of this size shows.
@@ -307,7 +308,7 @@ mod tests {
     fn everything_fits_a_small_terminal_and_a_narrow_one() {
         let picture = picture();
         for (columns, lines) in [(80, 24), (60, 24), (200, 50)] {
-            let screen = screen(&view(Some(&picture), None), columns, lines);
+            let screen = screen(&view(&picture, None), columns, lines);
             for part in [
                 "mercury top, http://127.0.0.1:3001: 24,690 connections",
                 "1,234,567",
@@ -328,7 +329,7 @@ mod tests {
                 assert!(screen.contains(part), "{part} at {columns}x{lines}:\n{screen}");
             }
         }
-        let screen = screen(&view(Some(&picture), None), 80, 24);
+        let screen = screen(&view(&picture, None), 80, 24);
         assert!(screen.contains("192.0.2.7:57928"), "{screen}");
     }
 
@@ -342,8 +343,8 @@ mod tests {
                 .map(|_| Shard { line: line.clone().unwrap(), messages: None, deliveries: None })
                 .collect();
             for (columns, lines) in [(1, 1), (10, 3), (60, 5), (80, 10), (3, 100)] {
-                screen(&view(Some(&picture), None), columns, lines);
-                screen(&view(None, None), columns, lines);
+                screen(&view(&picture, None), columns, lines);
+                screen(&view(&Picture::default(), None), columns, lines);
             }
             if shards == 0 {
                 picture = self::picture();
@@ -354,7 +355,7 @@ mod tests {
     #[test]
     fn trouble_is_said_in_front_of_what_was_seen_last() {
         let picture = picture();
-        let screen = screen(&view(Some(&picture), Some("nobody\nlistens")), 80, 24);
+        let screen = screen(&view(&picture, Some("nobody\nlistens")), 80, 24);
         assert!(screen.contains("reconnecting: nobody\\nlistens"), "{screen}");
         assert!(screen.contains("1-4d2"), "{screen}");
     }
@@ -362,7 +363,7 @@ mod tests {
     #[test]
     fn a_frame_is_text_without_blanks_at_its_ends() {
         let picture = Picture { connections: vec![], ..picture() };
-        let text = View { has_keys: false, ..view(Some(&picture), None) }.text(80, 10);
+        let text = View { has_keys: false, ..view(&picture, None) }.text(80, 10);
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
         assert!(text.ends_with("nobody is behind\n"), "{text}");
         assert!(!text.contains(KEYS) && !text.contains('\u{1b}'), "{text}");

@@ -2,11 +2,12 @@
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
 //! `cli`, `systemd`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3,
-//! `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `grouped`,
-//! `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`, `tls`,
-//! `socket`, `faults`. The picture and the reasons are in `docs/architecture.md`.
+//! `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `cause`,
+//! `grouped`, `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`,
+//! `tls`, `socket`, `faults`. The picture and the reasons are in `docs/architecture.md`.
 
 pub mod broker;
+mod cause;
 pub mod cli;
 pub mod close;
 pub mod code;

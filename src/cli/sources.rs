@@ -4,6 +4,7 @@ use std::io;
 
 use clap::ArgMatches;
 
+use crate::cause;
 use crate::cli::draft::{Contradiction, Draft};
 use crate::cli::environment::{self, Environment};
 use crate::cli::nearest::nearest;
@@ -242,13 +243,5 @@ fn forestall(surroundings: &Surroundings<'_>) -> Result<(), Exit> {
 
 /// A file that cannot be read.
 pub(super) fn unreadable(path: &str, error: &io::Error) -> Exit {
-    Exit::start(format_args!("cannot read {path}: {}", words(error)))
-}
-
-/// An error of the system without its number: `no such file or directory`.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    let first = words.chars().take(1).flat_map(char::to_lowercase);
-    first.chain(words.chars().skip(1)).collect()
+    Exit::start(format_args!("cannot read {path}: {}", cause::words(error)))
 }

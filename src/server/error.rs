@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::cause;
 use crate::config::AdminError;
 use crate::limits::LimitsError;
 use crate::socket::InheritedError;
@@ -20,7 +21,7 @@ pub enum StartError {
     #[error(transparent)]
     Inherited(#[from] InheritedError),
     /// An address that is taken, forbidden or not ours.
-    #[error("cannot listen on {url}: {}", sentence(.source))]
+    #[error("cannot listen on {url}: {}", cause::words(.source))]
     Listen {
         /// As the operator wrote it.
         url: String,
@@ -44,17 +45,11 @@ pub enum StartError {
         source: FilesError,
     },
     /// The system refused a thread or its event queue.
-    #[error("cannot start {what}: {}", sentence(.source))]
+    #[error("cannot start {what}: {}", cause::words(.source))]
     Thread {
         /// Which one.
         what: String,
         /// What the system said.
         source: io::Error,
     },
-}
-
-/// An error of the system without its number: `address already in use`.
-fn sentence(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

@@ -15,6 +15,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, RootCertStore, ServerConfig};
 
+use crate::cause;
 use crate::config::{Tls, Verify};
 use crate::limits::{CERTIFICATE_FILE_BYTES_MAX, TLS_TICKETS};
 
@@ -67,11 +68,7 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(error) => {
-                let text = error.to_string();
-                let end = text.find(" (os error").unwrap_or(text.len());
-                write!(f, "{}", text[..end].to_lowercase())
-            }
+            Self::Unreadable(error) => f.write_str(&cause::words(error)),
             Self::TooLarge => write!(f, "is larger than any certificate"),
             Self::Pipe => write!(f, "is a pipe, which is read at the start only"),
             Self::Pem(error) => write!(f, "is not PEM: {error}"),

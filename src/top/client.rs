@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use crate::cause;
 use crate::config::{Target, Way};
 
 /// An answer that is longer is not one of ours: it is 1,000 topics of 4 KiB, escaped.
@@ -23,7 +24,7 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(8);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
     /// Nobody listens there.
-    #[error("cannot reach {url}: {} (is the broker started with --admin?)", sentence(.source))]
+    #[error("cannot reach {url}: {} (is the broker started with --admin?)", cause::words(.source))]
     Unreachable {
         /// Where we looked.
         url: String,
@@ -122,10 +123,4 @@ pub(crate) fn strange(target: &Target, path: &str, why: impl Into<String>) -> Cl
 
 fn too_long_or_cut(error: &(dyn std::error::Error + 'static)) -> String {
     if error.is::<LengthLimitError>() { "too much".to_owned() } else { error.to_string() }
-}
-
-/// An error of the system without its number.
-fn sentence(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

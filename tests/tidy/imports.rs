@@ -7,6 +7,7 @@ use crate::source::{Source, in_identifier, words};
 /// others are made of: there, a module imports only from those before it.
 const RANKS: [&[&str]; 9] = [
     &[
+        "cause",
         "grouped",
         "slow_consumer",
         "rate",

@@ -1,0 +1,24 @@
+//! Why the system said no, as a sentence ends.
+
+use std::io;
+
+/// An error of the system without its number: `no such file or directory`.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    let first = words.chars().take(1).flat_map(char::to_lowercase);
+    first.chain(words.chars().skip(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_left_out_and_the_rest_is_as_it_was() {
+        let taken = io::Error::from_raw_os_error(rustix::io::Errno::ADDRINUSE.raw_os_error());
+        assert_eq!(words(&taken), "address already in use");
+        assert_eq!(words(&io::Error::other("It is larger than 1MiB")), "it is larger than 1MiB");
+        assert_eq!(words(&io::Error::other("")), "");
+    }
+}

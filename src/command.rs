@@ -1,10 +1,10 @@
 //! The command `mercury`: parse, start, wait for a signal, reload or drain.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind::NotFound;
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::FileTypeExt as _;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::runtime::Builder;
@@ -12,7 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
-use crate::config::{Config, Log, LogFormat, Size};
+use crate::config::{Config, Log, LogFormat};
+use crate::contents::{self, ContentsError};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::{Inherited, Server};
 use crate::systemd;
@@ -51,30 +52,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     end.map_or_else(|exit| exit.report(), |()| ExitCode::SUCCESS)
 }
 
-/// Reads a file whole, as far as it is no more than a configuration can be.
+/// Reads the settings' file at the start.
 fn read(path: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![];
-    let most = CONFIG_BYTES_MAX as u64;
-    let file = File::open(path).map_err(|error| match fs::symlink_metadata(path) {
-        // taken for no file at all, it would leave every default, and everybody let in
-        Ok(_) if error.kind() == NotFound => io::Error::other("it is a symbolic link to nothing"),
-        _ => error,
-    })?;
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > CONFIG_BYTES_MAX {
-        let most = Size(CONFIG_BYTES_MAX);
-        return Err(io::Error::other(format!("it is larger than {most}")));
-    }
-    Ok(bytes)
+    contents_of(path, false)
 }
 
-/// Reads a file of a broker that runs. Opening a pipe waits for who writes to it, and a broker that
-/// waits could not be told to stop.
+/// Reads it while the broker runs.
 fn read_again(path: &str) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.file_type().is_fifo() {
-        return Err(io::Error::other("it is a pipe, which is read at the start only"));
-    }
-    read(path)
+    contents_of(path, true)
+}
+
+fn contents_of(path: &str, runs: bool) -> io::Result<Vec<u8>> {
+    contents::read(Path::new(path), CONFIG_BYTES_MAX, runs).map_err(|error| match error {
+        // taken for no file at all, it would leave every default, and everybody let in
+        ContentsError::System(error)
+            if error.kind() == NotFound && fs::symlink_metadata(path).is_ok() =>
+        {
+            io::Error::other("it is a symbolic link to nothing")
+        }
+        ContentsError::System(error) => error,
+        error => io::Error::other(error),
+    })
 }
 
 /// Reads the settings anew for a broker that runs with these.

@@ -4,7 +4,8 @@
 //! `cli`, `systemd`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3,
 //! `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `cause`,
 //! `grouped`, `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`,
-//! `tls`, `socket`, `faults`. The picture and the reasons are in `docs/architecture.md`.
+//! `contents`, `tls`, `socket`, `faults`. The picture and the reasons are in
+//! `docs/architecture.md`.
 
 pub mod broker;
 mod cause;
@@ -14,6 +15,7 @@ pub mod code;
 pub mod command;
 pub mod config;
 mod connection;
+mod contents;
 mod faults;
 pub mod frame;
 pub mod grouped;

@@ -1,9 +1,6 @@
 //! Certificate and key of a listener, read from their files and checked against each other.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,8 +12,8 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, RootCertStore, ServerConfig};
 
-use crate::cause;
 use crate::config::{Tls, Verify};
+use crate::contents::{self, ContentsError};
 use crate::limits::{CERTIFICATE_FILE_BYTES_MAX, TLS_TICKETS};
 
 /// What we speak inside (RFC 7301): a client that offers other protocols only is turned down.
@@ -36,11 +33,7 @@ pub struct FilesError {
 #[derive(Debug)]
 pub enum Why {
     /// It cannot be read.
-    Unreadable(io::Error),
-    /// It is far too large to be what it should be.
-    TooLarge,
-    /// A pipe, and the broker runs: reading would wait for who writes.
-    Pipe,
+    Unreadable(ContentsError),
     /// Its PEM is broken.
     Pem(pem::Error),
     /// There is no certificate inside.
@@ -68,9 +61,7 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(error) => f.write_str(&cause::words(error)),
-            Self::TooLarge => write!(f, "is larger than any certificate"),
-            Self::Pipe => write!(f, "is a pipe, which is read at the start only"),
+            Self::Unreadable(error) => error.fmt(f),
             Self::Pem(error) => write!(f, "is not PEM: {error}"),
             Self::NoCertificate => write!(f, "holds no certificate in PEM"),
             Self::Certificate(number, error) => {
@@ -174,14 +165,6 @@ fn private_key(path: &Path, runs: bool) -> Result<PrivateKeyDer<'static>, FilesE
 
 /// A file whole, as far as it is no larger than certificates can be.
 fn read(path: &Path, runs: bool) -> Result<Vec<u8>, FilesError> {
-    let of_path = |why: Why| why.of(path.to_owned());
-    let unreadable = |error| of_path(Why::Unreadable(error));
-    if runs && fs::metadata(path).map_err(unreadable)?.file_type().is_fifo() {
-        return Err(of_path(Why::Pipe));
-    }
-    let mut bytes = vec![];
-    let file = File::open(path).map_err(unreadable)?;
-    let most = CERTIFICATE_FILE_BYTES_MAX as u64;
-    file.take(most + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > CERTIFICATE_FILE_BYTES_MAX { Err(of_path(Why::TooLarge)) } else { Ok(bytes) }
+    let contents = contents::read(path, CERTIFICATE_FILE_BYTES_MAX, runs);
+    contents.map_err(|error| Why::Unreadable(error).of(path.to_owned()))
 }

@@ -289,7 +289,7 @@ fn each_broken_file_is_named_with_its_reason() {
     folder.write("cert", &cert[..200]);
     assert!(folder.error().starts_with("cert: is not PEM: "), "{}", folder.error());
     folder.write("cert", vec![b'x'; (1 << 20) + 1]);
-    assert_eq!(folder.error(), "cert: is larger than any certificate");
+    assert_eq!(folder.error(), "cert: it is larger than 1MiB");
     folder.write("cert", &cert);
     assert_eq!(folder.error(), "key: no such file or directory");
     folder.write("key", &cert);

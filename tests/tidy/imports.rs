@@ -20,6 +20,7 @@ const RANKS: [&[&str]; 9] = [
         "close",
         "refusal",
         "config",
+        "contents",
         "tls",
         "socket",
         "frame",

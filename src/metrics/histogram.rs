@@ -58,17 +58,6 @@ impl<const FIRST: u32, const STEP: u32, const STEPS: usize> Histogram<FIRST, STE
     }
 }
 
-impl Counted {
-    /// Adds what another thread counted in the same steps.
-    #[must_use]
-    pub fn with(mut self, other: &Self) -> Self {
-        for (one, other) in self.steps.iter_mut().zip(&other.steps) {
-            one.1 += other.1;
-        }
-        Self { sum: self.sum + other.sum, count: self.count + other.count, ..self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,10 +71,5 @@ mod tests {
         let sum = 172 + u64::from(u32::MAX);
         let counted = Counted { steps: vec![(4, 3), (16, 2), (64, 2)], sum, count: 9 };
         assert_eq!(histogram.counted(), counted);
-        let twice = counted.clone().with(&counted);
-        assert_eq!(
-            twice,
-            Counted { steps: vec![(4, 6), (16, 4), (64, 4)], sum: 2 * sum, count: 18 }
-        );
     }
 }

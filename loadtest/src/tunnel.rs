@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -43,8 +43,8 @@ impl Trust {
 
     /// Any: whoever is in between may read and write.
     pub(crate) fn blind() -> Self {
-        let provider = aws_lc_rs::default_provider();
-        let verifier = Arc::new(Blind(provider));
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        let verifier = Arc::new(Blind(algorithms));
         let builder = versions().dangerous().with_custom_certificate_verifier(verifier);
         Self(Arc::new(builder.with_no_client_auth()))
     }
@@ -89,7 +89,7 @@ impl Eq for Trust {}
 
 /// Believes every certificate, if its key signed the handshake.
 #[derive(Debug)]
-struct Blind(CryptoProvider);
+struct Blind(WebPkiSupportedAlgorithms);
 
 impl ServerCertVerifier for Blind {
     fn verify_server_cert(
@@ -109,8 +109,7 @@ impl ServerCertVerifier for Blind {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, signed, algorithms)
+        rustls::crypto::verify_tls12_signature(message, cert, signed, &self.0)
     }
 
     fn verify_tls13_signature(
@@ -119,11 +118,10 @@ impl ServerCertVerifier for Blind {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, algorithms)
+        rustls::crypto::verify_tls13_signature(message, cert, signed, &self.0)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.0.supported_schemes()
     }
 }

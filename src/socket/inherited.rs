@@ -6,7 +6,6 @@ use std::{env, io, process};
 
 use listenfd::ListenFd;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use socket2::SockRef;
 
 use super::listener::{Bound, Opened, tune};
 use crate::config::{Config, Listen};
@@ -97,12 +96,9 @@ impl Inherited {
         let is_it = |passed: &Passed| passed.listen.is_same_place(listen);
         let Some(at) = self.0.iter().position(is_it) else { return Ok(None) };
         let bound = self.0.remove(at).bound;
-        match &bound {
-            Bound::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                tune(&SockRef::from(listener), limits)?;
-            }
-            Bound::Unix(listener) => listener.set_nonblocking(true)?,
+        bound.options().set_nonblocking(true)?;
+        if let Bound::Tcp(_) = bound {
+            tune(&bound.options(), limits)?;
         }
         // the file of a Unix socket is the service manager's, who still listens on it
         Ok(Some(Opened { url: listen.bound(bound.port()), bound, file: None }))
@@ -125,10 +121,7 @@ fn recognize(descriptors: &mut ListenFd, at: usize) -> Result<(Listen, Bound), S
         },
     };
     let bound = bound.expect("each is taken once");
-    let socket = match &bound {
-        Bound::Tcp(listener) => SockRef::from(listener),
-        Bound::Unix(listener) => SockRef::from(listener),
-    };
+    let socket = bound.options();
     if !socket.is_listener().is_ok_and(|listens| listens) {
         return Err("it does not listen".to_owned());
     }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket as Raw, Type};
+use socket2::{Domain, Protocol, SockRef, Socket as Raw, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::file::SocketFile;
@@ -50,6 +50,14 @@ impl Bound {
         match self {
             Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
             Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+
+    /// Its options.
+    pub(super) fn options(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(listener) => SockRef::from(listener),
+            Self::Unix(listener) => SockRef::from(listener),
         }
     }
 
@@ -164,8 +172,6 @@ pub(super) fn tune(socket: &Raw, limits: &Limits) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
-
-    use socket2::SockRef;
 
     use super::*;
 

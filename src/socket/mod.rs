@@ -1,12 +1,11 @@
 //! A client's socket, whatever kind it is and whether TLS is between or not: one type that crosses
 //! threads, and one that a runtime watches.
 
-mod tls;
-
 mod file;
 mod inherited;
 mod listener;
 mod peer;
+mod tls;
 
 use std::io::{self, IoSlice, Write as _};
 use std::net::Shutdown;

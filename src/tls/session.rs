@@ -241,12 +241,7 @@ impl Session {
         let (mut gathered, mut total) = (vec![], 0);
         while let Some(plain) = source.next(&mut gathered) {
             let room = plain.len() + RECORD_OVERHEAD_BYTES;
-            sealed.add(plain.len(), room, |room| {
-                traffic.encrypt(plain, room).map_err(|error| match error {
-                    EncryptError::InsufficientSize(size) => Some(size),
-                    EncryptError::EncryptExhausted => None,
-                })
-            })?;
+            sealed.add(plain.len(), room, |room| traffic.encrypt(plain, room).map_err(missing))?;
             *records += 1;
             total += plain.len();
         }
@@ -262,12 +257,8 @@ impl Session {
         if let Ok(ConnectionState::WriteTraffic(mut traffic)) =
             connection.process_tls_records(part).state
         {
-            let added = sealed.add(0, CONTROL_BYTES, |room| {
-                traffic.queue_close_notify(room).map_err(|error| match error {
-                    EncryptError::InsufficientSize(size) => Some(size),
-                    EncryptError::EncryptExhausted => None,
-                })
-            });
+            let added = sealed
+                .add(0, CONTROL_BYTES, |room| traffic.queue_close_notify(room).map_err(missing));
             debug_assert!(added.is_ok(), "an alert can always be said");
         }
         self.count();
@@ -304,6 +295,15 @@ impl Session {
         let room = std::mem::replace(&mut self.sealed.bytes, rest);
         self.count();
         room
+    }
+}
+
+/// How much room a record needs, if there can be one.
+#[expect(clippy::needless_pass_by_value, reason = "as it comes")]
+fn missing(error: EncryptError) -> Option<InsufficientSizeError> {
+    match error {
+        EncryptError::InsufficientSize(size) => Some(size),
+        EncryptError::EncryptExhausted => None,
     }
 }
 

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use super::reader::Reader;
 use super::{Connection, Home, Line, Phase};
 use crate::broker::Role;
-use crate::handover::{Descriptor, Handshake, PeerAddress};
+use crate::handover::{Descriptor, Handshake};
 use crate::refusal::Refusal;
-use crate::socket::{Detached, Socket};
+use crate::socket::{Detached, PeerAddress, Socket};
 
 /// Joins the topic, answers the handshake, and returns the connection's task, to be spawned.
 /// Both happen in one step: whoever sees the 101 is a member, and nothing that is published from

@@ -13,7 +13,7 @@ use crate::broker::{Bounds, Broker, MemberId, Receivers, Role, Taken};
 use crate::close::Reason;
 use crate::code::CloseCode;
 use crate::frame::OpCode;
-use crate::handover::{ConnectionId, Descriptor, PeerAddress};
+use crate::handover::{ConnectionId, Descriptor};
 use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::memory::Meter;
 use crate::metrics::Counters;
@@ -21,7 +21,7 @@ use crate::outbound::Batch;
 use crate::refusal::Refusal;
 use crate::slack;
 use crate::slow_consumer::SlowConsumer;
-use crate::socket::Socket;
+use crate::socket::{PeerAddress, Socket};
 
 /// What a shard's connections share. Borrowed for one turn at a time, never across an await.
 #[derive(Debug)]

@@ -13,11 +13,11 @@ use crate::broker::{Role, Taken};
 use crate::close::Reason;
 use crate::code::CloseCode;
 use crate::frame::{self, OpCode};
-use crate::handover::{Descriptor, PeerAddress};
+use crate::handover::Descriptor;
 use crate::limits::{PONGS_PENDING_MAX, WRITE_PIECES_MAX};
 use crate::outbound::{Batch, Outbound};
 use crate::slow_consumer::Policy;
-use crate::socket::Socket;
+use crate::socket::{PeerAddress, Socket};
 
 /// How a connection ends. Others only mark it and wake its task, which alone leaves the topic.
 #[derive(Debug)]

@@ -38,8 +38,7 @@ use crate::broker::topic::Topic;
 use crate::broker::{Kind, Pattern, Role};
 use crate::limits::Budget;
 use crate::refusal::Refusal;
-use crate::socket::Detached;
-pub(crate) use crate::socket::PeerAddress;
+use crate::socket::{Detached, PeerAddress};
 
 /// What crosses to a shard.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hyper::header::HeaderMap;
 
 use crate::config::{ForwardedField, Proxies};
-use crate::handover::PeerAddress;
+use crate::socket::PeerAddress;
 
 /// The client of a request that came from this peer. Each proxy adds the address that it was asked
 /// from at the end, so the field is walked from there to the first address that is no proxy's:

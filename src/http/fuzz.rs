@@ -20,11 +20,11 @@ use super::{Door, Handshakes, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::config::{Mode, Proxies};
-use crate::handover::{Arrival, Descriptor, Inbox, Live, PeerAddress, Router, Shutdown, Turnstile};
+use crate::handover::{Arrival, Descriptor, Inbox, Live, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
 use crate::metrics::Counters;
-use crate::socket::Socket;
+use crate::socket::{PeerAddress, Socket};
 
 /// Turns that a visit gets between two pieces of what its client sends.
 const TURNS_PER_PIECE: usize = 3;

@@ -9,9 +9,8 @@ use tokio::time::timeout;
 use super::Door;
 use super::listener::until_drain;
 use super::proxy_header::{Header, HeaderError};
-use crate::handover::PeerAddress;
 use crate::limits::PROXY_HEADER_BYTES_MAX;
-use crate::socket::Socket;
+use crate::socket::{PeerAddress, Socket};
 
 /// What came of it.
 pub(super) enum Introduction {

@@ -23,8 +23,9 @@ use super::wire::Progress;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::code::RefusalCode;
-use crate::handover::{PeerAddress, Place};
+use crate::handover::Place;
 use crate::refusal::Refusal;
+use crate::socket::PeerAddress;
 
 /// Serves the requests of one HTTP connection.
 #[derive(Clone)]

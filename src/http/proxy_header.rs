@@ -4,8 +4,8 @@
 use ppp::{v1, v2};
 
 use crate::grouped::Grouped;
-use crate::handover::PeerAddress;
 use crate::limits::{PROXY_HEADER_BYTES_MAX, PROXY_LINE_BYTES_MAX};
+use crate::socket::PeerAddress;
 
 /// How a line begins.
 const LINE: &[u8] = b"PROXY ";

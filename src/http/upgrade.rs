@@ -10,7 +10,8 @@ use super::answer::Denial;
 use crate::broker::Role;
 use crate::broker::topic::Topic;
 use crate::code::RefusalCode;
-use crate::handover::{PeerAddress, Place};
+use crate::handover::Place;
+use crate::socket::PeerAddress;
 
 /// The version that we speak.
 const VERSION: &str = "13";

@@ -21,10 +21,10 @@ use super::wire::{Phase, Progress, Wire};
 use super::{Door, Guest, protocol};
 use crate::code::RefusalCode;
 use crate::grouped::Grouped;
-use crate::handover::{Arrival, Descriptor, Handshake, InboxFull, PeerAddress};
+use crate::handover::{Arrival, Descriptor, Handshake, InboxFull};
 use crate::limits::REQUEST_LINE_BYTES_MAX;
 use crate::refusal::Refusal;
-use crate::socket::Socket;
+use crate::socket::{PeerAddress, Socket};
 
 /// Read and dropped at a time while lingering.
 const LINGER_BYTES: usize = 4096;

@@ -14,6 +14,9 @@ pub(super) const SETTINGS: &[Setting] = &[
             if listen.tls.is_some() {
                 return Err(url.wrong("is https, and --admin speaks http alone"));
             }
+            if listen.proxied {
+                return Err(url.wrong("has proxy=1, and --admin takes no PROXY header"));
+            }
             draft.config.admin.listen = Some(listen);
             Ok(())
         },

@@ -197,6 +197,14 @@ fn a_wrong_flag_ends_with_one_line_and_status_2() {
             "--listen: 'http://127.0.0.1:1' is the same address as 'http://*:1', which only \
              ?reuse=1 on both allows",
         ),
+        (
+            "--admin https://127.0.0.1:1?cert=a&key=b",
+            "--admin: 'https://127.0.0.1:1?cert=a&key=b' is https, and --admin speaks http alone",
+        ),
+        (
+            "--admin http://127.0.0.1:1?proxy=1",
+            "--admin: 'http://127.0.0.1:1?proxy=1' has proxy=1, and --admin takes no PROXY header",
+        ),
         ("-m test", "--mode: 'test' is not development or production"),
         ("-b 0", "--backlog: '0' is too small, the least is 1"),
         ("-b 2147483648", "--backlog: '2147483648' is more than 2147483647"),

@@ -69,10 +69,10 @@ impl Inherited {
             return Err(InheritedError::Count(count));
         }
         let names = variable("LISTEN_FDNAMES");
-        let mut names = names.split(':').filter(|name| !name.is_empty());
+        let mut names = names.split(':');
         let mut descriptors = ListenFd::from_env();
         let passed = (0..descriptors.len()).map(|at| {
-            let name = names.next().unwrap_or("unknown").to_owned();
+            let name = names.next().filter(|name| !name.is_empty()).unwrap_or("unknown").to_owned();
             let (listen, bound) = recognize(&mut descriptors, at).map_err(|reason| {
                 let name = name.clone();
                 InheritedError::Descriptor { number: FIRST + at, name, reason }

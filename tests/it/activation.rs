@@ -101,6 +101,10 @@ async fn what_cannot_be_listened_on_is_named() {
              --listen names, nor --admin"
         )
     );
+    // each name has its place, be it empty
+    let file = File::open("/dev/null").unwrap();
+    let line = refused(file, &[], &[("LISTEN_FDNAMES", ":web")]).await;
+    assert!(line.contains("LISTEN_FDS, 'unknown': "), "{line}");
     let cannot = "mercury: cannot listen on descriptor 3 of LISTEN_FDS, 'unknown': it ";
     let stream = "is no stream socket of TCP or Unix";
     let file = File::open("/dev/null").unwrap();

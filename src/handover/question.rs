@@ -140,8 +140,8 @@ pub(crate) struct ShardLine {
     pub(crate) topics: u64,
     /// Messages that have come to it since it began.
     pub(crate) messages: u64,
-    /// Messages that it has given to receivers, once for each.
-    pub(crate) deliveries: u64,
+    /// Batches that it has given to one receiver each, of one message or many.
+    pub(crate) batches: u64,
     /// What its queues hold.
     pub(crate) memory_bytes: u64,
     /// For how long it has not answered the clock's last tick.

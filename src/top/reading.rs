@@ -52,8 +52,8 @@ pub(super) struct Shard {
     pub(super) line: ShardLine,
     /// Messages that came.
     pub(super) messages: Option<u64>,
-    /// Messages that were given to receivers.
-    pub(super) deliveries: Option<u64>,
+    /// Batches that were given to one receiver each.
+    pub(super) batches: Option<u64>,
 }
 
 impl Reading {
@@ -92,7 +92,7 @@ impl Picture {
             let before = before.and_then(|before| before.shards.get(number));
             Shard {
                 messages: rate(line.messages, before.map(|before| before.messages)),
-                deliveries: rate(line.deliveries, before.map(|before| before.deliveries)),
+                batches: rate(line.batches, before.map(|before| before.batches)),
                 line,
             }
         });
@@ -115,7 +115,7 @@ mod tests {
             connections: 1,
             topics: 1,
             messages,
-            deliveries: 10 * messages,
+            batches: 10 * messages,
             memory_bytes: 0,
             lag_seconds: 0.0,
         };
@@ -125,7 +125,7 @@ mod tests {
     fn rates(now: ShardsPage, before: Option<&ShardsPage>) -> (Option<u64>, Option<u64>) {
         let reading = Reading { shards: now, topics: vec![], connections: vec![] };
         let picture = Picture::new(reading, before);
-        (picture.shards[0].messages, picture.shards[0].deliveries)
+        (picture.shards[0].messages, picture.shards[0].batches)
     }
 
     #[test]

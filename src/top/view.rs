@@ -144,7 +144,7 @@ fn shards_table(picture: &Picture, columns: u16) -> Table<'_> {
             line.shard.to_string(),
             grouped(line.connections),
             rate(shard.messages),
-            rate(shard.deliveries),
+            rate(shard.batches),
             lag,
             size(line.memory_bytes),
         ])
@@ -152,7 +152,7 @@ fn shards_table(picture: &Picture, columns: u16) -> Table<'_> {
     let narrow = [5, 11, 10, 12, 9, 8].map(Constraint::Length);
     let wide = [5, 13, 13, 15, 11, 11].map(Constraint::Length);
     let widths = if columns < WIDE_COLUMNS { narrow } else { wide };
-    let heads = ["SHARD", "CONNECTIONS", "MESSAGES/S", "DELIVERIES/S", "LAG", "MEMORY"];
+    let heads = ["SHARD", "CONNECTIONS", "MESSAGES/S", "BATCHES/S", "LAG", "MEMORY"];
     table(rows, numbers(heads.map(str::to_owned)), widths)
 }
 
@@ -254,12 +254,12 @@ mod tests {
                 connections: 12_345,
                 topics: 7,
                 messages: 0,
-                deliveries: 0,
+                batches: 0,
                 memory_bytes: 3 << 20,
                 lag_seconds: 0.0042,
             },
             messages: Some(1_234_567),
-            deliveries: None,
+            batches: None,
         };
         let topic = TopicLine {
             topic: format!("wong\n\u{1b}[31m{}", "/amy".repeat(50)),
@@ -340,7 +340,7 @@ mod tests {
             picture.shards.truncate(1);
             let line = picture.shards.first().map(|shard| shard.line.clone());
             picture.shards = (0..shards)
-                .map(|_| Shard { line: line.clone().unwrap(), messages: None, deliveries: None })
+                .map(|_| Shard { line: line.clone().unwrap(), messages: None, batches: None })
                 .collect();
             for (columns, lines) in [(1, 1), (10, 3), (60, 5), (80, 10), (3, 100)] {
                 screen(&view(&picture, None), columns, lines);

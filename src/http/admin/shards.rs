@@ -18,7 +18,7 @@ pub(super) fn answer(desk: &Desk) -> Answer {
         connections: counters.connections.value(),
         topics: counters.topics.value(),
         messages: messages(counters),
-        deliveries: deliveries(counters),
+        batches: counters.batches_out.value(),
         memory_bytes: counters.memory_bytes.value(),
         lag_seconds: seen.silence(shard).as_secs_f64(),
     });
@@ -34,9 +34,4 @@ pub(super) fn answer(desk: &Desk) -> Answer {
 /// Messages that came, by connection or POST.
 fn messages(counters: &Counters) -> u64 {
     counters.messages_in.value().wrapping_add(counters.posts_in.value())
-}
-
-/// Messages that were given to receivers.
-fn deliveries(counters: &Counters) -> u64 {
-    counters.batches_out.value()
 }

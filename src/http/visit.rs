@@ -133,7 +133,8 @@ async fn drive(
             failed.set(None);
         }
         if !listens {
-            listens = over.as_mut().poll(cx).is_pending() && door.shutdown.has_begun();
+            // one that has ended must not be polled again
+            listens = over.as_mut().poll(cx).is_ready() || door.shutdown.has_begun();
         }
         if door.shutdown.is_over() && progress.is_idle() {
             if progress.phase() != Phase::First {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
+use super::{Endpoint, Listen};
 
 /// The port that README and examples give to `--admin`; what a URL without one means.
 const PORT_DEFAULT: u16 = 3001;
@@ -52,10 +52,11 @@ impl Target {
         }
         let way = match scheme.to_ascii_lowercase().as_str() {
             "http" => tcp(rest)?,
-            "http+unix" => {
-                let path = percent_decode_str(rest).decode_utf8().map_err(|_| TargetError)?;
-                Way::Unix(PathBuf::from(&*path))
-            }
+            // as --admin says it
+            "http+unix" => match Listen::parse(url).map_err(|_| TargetError)?.endpoint {
+                Endpoint::Unix { path, .. } => Way::Unix(path),
+                Endpoint::Tcp { .. } => return Err(TargetError),
+            },
             _ => return Err(TargetError),
         };
         Ok(Self { url: url.to_owned(), way })
@@ -110,6 +111,7 @@ mod tests {
             ("http://[::1]", tcp("::1", 3001), "[::1]:3001"),
             ("http://mercury.example:9", tcp("mercury.example", 9), "mercury.example:9"),
             ("http+unix://%2Frun%2Fm.sock", Way::Unix("/run/m.sock".into()), "localhost"),
+            ("http+unix://%C3%BC", Way::Unix("ü".into()), "localhost"),
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!((target.host().as_str(), target.way), (host, way), "{url}");
@@ -136,7 +138,8 @@ mod tests {
             "http://a\nb",
             "http+unix://",
             "http+unix:///run/m.sock",
-            "http+unix://%ff",
+            "http+unix://%f",
+            "http+unix://a%00",
         ] {
             assert_eq!(Target::parse(url), Err(TargetError), "{url}");
         }

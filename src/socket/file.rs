@@ -107,27 +107,15 @@ fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
 mod tests {
     use std::os::unix::net::{UnixDatagram, UnixStream};
 
+    use tempfile::TempDir;
+
     use super::*;
 
-    /// A folder of this test's own, removed when dropped.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("mercury-{}-{name}", std::process::id()));
-            fs::create_dir(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("m.sock")
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            fs::remove_dir_all(&self.0).unwrap();
-        }
+    /// A folder that is removed when dropped, and where a socket's file in it is to be.
+    fn place() -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.sock");
+        (folder, path)
     }
 
     fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
@@ -136,8 +124,7 @@ mod tests {
 
     #[test]
     fn the_file_lives_as_long_as_it_is_held() {
-        let folder = Folder::new("held");
-        let path = folder.file();
+        let (_folder, path) = place();
         let (_listener, file) = SocketFile::bind(&path, Some(0o620), 16).unwrap();
         UnixStream::connect(&path).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -148,8 +135,7 @@ mod tests {
 
     #[test]
     fn what_a_dead_broker_left_behind_is_replaced() {
-        let folder = Folder::new("dead");
-        let path = folder.file();
+        let (_folder, path) = place();
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let (_listener, _file) = bind(&path).unwrap();
@@ -158,8 +144,7 @@ mod tests {
 
     #[test]
     fn a_live_socket_is_left_alone() {
-        let folder = Folder::new("live");
-        let path = folder.file();
+        let (_folder, path) = place();
         let _live = UnixListener::bind(&path).unwrap();
         assert_eq!(bind(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
         UnixStream::connect(&path).unwrap();
@@ -167,8 +152,7 @@ mod tests {
 
     #[test]
     fn a_live_socket_of_another_kind_is_left_alone() {
-        let folder = Folder::new("kind");
-        let path = folder.file();
+        let (_folder, path) = place();
         let live = UnixDatagram::bind(&path).unwrap();
         assert_eq!(bind(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
         UnixDatagram::unbound().unwrap().send_to(b"x", &path).unwrap();
@@ -177,9 +161,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_socket_is_left_alone() {
-        let folder = Folder::new("plain");
-        let path = folder.file();
-        let elsewhere = folder.0.join("elsewhere");
+        let (folder, path) = place();
+        let elsewhere = folder.path().join("elsewhere");
         drop(UnixListener::bind(&elsewhere).unwrap());
         let make: [fn(&Path, &Path); 3] = [
             |path, _| fs::write(path, "precious").unwrap(),
@@ -198,8 +181,7 @@ mod tests {
 
     #[test]
     fn a_file_that_another_broker_made_since_is_left_alone() {
-        let folder = Folder::new("since");
-        let path = folder.file();
+        let (_folder, path) = place();
         let (listener, file) = bind(&path).unwrap();
         fs::remove_file(&path).unwrap();
         let (_newer, _newer_file) = bind(&path).unwrap();

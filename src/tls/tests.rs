@@ -4,13 +4,13 @@ use std::fs;
 use std::io::{IoSlice, Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+use tempfile::TempDir;
 
 use super::{Broken, Session, Watch, server_config};
 use crate::config::{Tls, Verify};
@@ -19,37 +19,30 @@ use crate::memory::Meter;
 use crate::metrics::Counters;
 
 /// A folder of its own, deleted at the end.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
     fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let name = format!("mercury-tls-{}-{number}", std::process::id());
-        let folder = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&folder.0).unwrap();
-        folder
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.0.join(name), text).unwrap();
+        fs::write(self.path(name), text).unwrap();
     }
 
     fn files(&self) -> Tls {
-        let [cert, key] = ["cert", "key"].map(|name| self.0.join(name));
+        let [cert, key] = ["cert", "key"].map(|name| self.path(name));
         Tls { cert, key, ca: None, verify: Verify::Optional }
     }
 
     /// What is wrong with the files, the folder's name left out.
     fn error(&self) -> String {
         let error = server_config(&self.files(), false).unwrap_err().to_string();
-        error.replace(&format!("{}/", self.0.display()), "")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        error.replace(&format!("{}/", self.0.path().display()), "")
     }
 }
 
@@ -304,7 +297,7 @@ fn each_broken_file_is_named_with_its_reason() {
     assert_eq!(folder.error(), "key: is not the key of the certificate in cert");
     folder.write("key", &key);
     assert!(server_config(&folder.files(), true).is_ok());
-    let files = Tls { ca: Some(folder.0.join("ca")), ..folder.files() };
+    let files = Tls { ca: Some(folder.path("ca")), ..folder.files() };
     folder.write("ca", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let error = server_config(&files, true).unwrap_err().to_string();
     assert!(error.contains("/ca: certificate 1 in it cannot be used: "), "{error}");
@@ -334,7 +327,7 @@ fn files_are_read_again_once_they_have_changed_and_rested() {
     assert!(watch.look(false).is_none());
     assert!(watch.look(false).unwrap().is_err());
     assert!(watch.look(false).is_none(), "told once");
-    fs::remove_file(folder.0.join("key")).unwrap();
+    fs::remove_file(folder.path("key")).unwrap();
     assert!(watch.look(false).is_none());
     assert!(watch.look(false).unwrap().is_err());
     write(pair());

@@ -44,6 +44,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 end => end,
             }
         }
+        Ok(Invocation::Check { config, verdict }) => Server::check(&config)
+            .map_err(Exit::start)
+            .and_then(|()| io::stdout().write_all(verdict.as_bytes()).map_err(Exit::start)),
         Ok(Invocation::Top(top)) => top::run(&top).map_err(Exit::start),
         Ok(Invocation::Health(target)) => top::health(&target).map_err(Exit::start),
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),

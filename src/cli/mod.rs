@@ -40,6 +40,14 @@ pub enum Invocation {
         /// Its log's, which come first.
         log: Log,
     },
+    /// See whether a broker would start with these settings, as far as nothing but files has to be
+    /// looked at.
+    Check {
+        /// The broker's.
+        config: Box<Config>,
+        /// What to write to standard output if so.
+        verdict: String,
+    },
     /// Show a broker that runs.
     Top(Top),
     /// Ask a broker that runs whether it is ready.
@@ -87,7 +95,11 @@ pub fn parse(
         }
         Some((CONFIG, about)) => {
             let text = match about.subcommand() {
-                Some((CHECK, flags)) => show::verdict(&settle(flags, surroundings)?),
+                Some((CHECK, flags)) => {
+                    let settled = settle(flags, surroundings)?;
+                    let verdict = show::verdict(&settled);
+                    return Ok(Invocation::Check { config: Box::new(settled.config), verdict });
+                }
                 Some((SHOW, flags)) => show::show(&settle(flags, surroundings)?),
                 Some((IMPORT, arguments)) => {
                     let path = arguments.get_one::<String>(IMPORTED).map_or("", String::as_str);

@@ -118,6 +118,16 @@ impl Ground {
 }
 
 impl Server {
+    /// Whether it could start with these settings, as far as can be seen without listening: whether
+    /// they fit each other, and whether certificates and keys can be used.
+    pub fn check(config: &Config) -> Result<(), StartError> {
+        config.limits.check()?;
+        config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
+        config.admin.check()?;
+        let mut keeper = Keeper::new(Arc::new(Counters::default()));
+        config.listen.iter().try_for_each(|listen| identity(listen, &mut keeper).map(drop))
+    }
+
     /// Starts everything; when it returns, connections are accepted.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         Self::start_with(config, Inherited::default())

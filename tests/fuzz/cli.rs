@@ -40,7 +40,9 @@ fn check(input: &[u8]) {
                 assert_eq!(Size::parse(&Size(bytes).to_string()), Ok(Size(bytes)));
             }
         }
-        Ok(Invocation::Print(text)) => assert!(!text.is_empty()),
+        Ok(Invocation::Check { verdict: text, .. } | Invocation::Print(text)) => {
+            assert!(!text.is_empty());
+        }
         Ok(Invocation::Health(target)) => assert!(!target.url.is_empty()),
         Ok(Invocation::Top(top)) => assert!(!top.interval.is_zero()),
         Err(exit) => {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mercury::limits::CONFIG_BYTES_MAX;
 
 use crate::process::{Process, field};
+use crate::tls::Pair;
 use crate::wire::{Wire, handshake};
 
 /// An empty folder; removed when dropped.
@@ -129,6 +130,28 @@ async fn the_settings_can_be_checked_shown_and_written_anew() {
     let wrong = "mercury: mercury.toml:3: mode: '1' is not development or production";
     assert_eq!(checked.lines, [wrong]);
     assert_eq!((checked.status, &*checked.output), (Some(1), ""));
+}
+
+#[tokio::test]
+async fn a_check_reads_certificates_as_a_start_does() {
+    let line = "listen = 'https://127.0.0.1:0?cert=a.crt&key=a.key'";
+    let folder = Folder::with(&[("mercury.toml", line)]);
+    let [one, other] = [Pair::new(), Pair::new()];
+    let url = "https://127.0.0.1:0?cert=a.crt&key=a.key";
+    let wrong = async |reason: &str| {
+        for words in [&["config", "check"][..], &["broker"]] {
+            let ended = Process::run_in(folder.path(), words, &[]).await;
+            let sentence = format!("mercury: cannot listen on {url}: {reason}");
+            assert_eq!((ended.status, ended.lines), (Some(1), vec![sentence]), "{words:?}");
+        }
+    };
+    wrong("a.crt: no such file or directory").await;
+    one.write(&folder, "a");
+    folder.write("a.key", &other.key);
+    wrong("a.key: is not the key of the certificate in a.crt").await;
+    one.write(&folder, "a");
+    let checked = Process::run_in(folder.path(), &["config", "check"], &[]).await;
+    assert_eq!((checked.status, &*checked.output), (Some(0), "mercury.toml is fine\n"));
 }
 
 #[tokio::test]

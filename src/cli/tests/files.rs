@@ -99,7 +99,7 @@ fn every_setting_says_where_a_wrong_value_stands() {
 /// What a command prints beside a configuration file.
 fn printed_with(line: &str, variables: Variables<'_>, file: &str) -> Result<String, Exit> {
     match parse_with(line, variables, &[("mercury.toml", file)])? {
-        Invocation::Print(text) => Ok(text),
+        Invocation::Check { verdict: text, .. } | Invocation::Print(text) => Ok(text),
         other => panic!("{line}: {other:?}"),
     }
 }

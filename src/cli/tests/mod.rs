@@ -60,7 +60,7 @@ fn config(flags: &str, variables: Variables<'_>) -> Config {
 
 fn printed(line: &str) -> String {
     match parse_line(line, &[]) {
-        Ok(Invocation::Print(text)) => text,
+        Ok(Invocation::Check { verdict: text, .. } | Invocation::Print(text)) => text,
         other => panic!("{line}: {other:?}"),
     }
 }

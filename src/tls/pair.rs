@@ -62,7 +62,7 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => error.fmt(f),
-            Self::Pem(error) => write!(f, "is not PEM: {error}"),
+            Self::Pem(error) => write!(f, "is not PEM: {}", fault(error)),
             Self::NoCertificate => write!(f, "holds no certificate in PEM"),
             Self::Certificate(number, error) => {
                 write!(f, "certificate {number} in it cannot be used: {error}")
@@ -77,6 +77,20 @@ impl fmt::Display for Why {
             }
             Self::Unfit(reason) => f.write_str(reason),
         }
+    }
+}
+
+/// What is wrong with PEM, without a byte of it: the library shows lines, and where line ends are
+/// lost the key is one.
+const fn fault(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a part does not end with its line -----END ...-----"
+        }
+        pem::Error::IllegalSectionStart { .. } => "a line that begins with -----BEGIN is broken",
+        pem::Error::Base64Decode(_) => "what stands between BEGIN and END is not base64",
+        pem::Error::SectionTooLarge => "a part is too large",
+        _ => "it cannot be understood",
     }
 }
 

@@ -259,6 +259,15 @@ async fn curl_and_the_command_agree() {
     assert!(listener.0.next().await.is_none_or(|end| end.is_err()));
 }
 
+/// What a broker with these files in its URL ends with, behind that URL.
+async fn refusal(folder: &Folder, files: &str) -> String {
+    let url = format!("https://127.0.0.1:0?{files}");
+    let ended = Process::run_in(folder.path(), &["broker", "-l", &url], &[]).await;
+    assert_eq!((ended.status, ended.lines.len()), (Some(1), 1), "{ended:?}");
+    let reason = ended.lines[0].strip_prefix(&format!("mercury: cannot listen on {url}: "));
+    reason.unwrap_or_else(|| panic!("{ended:?}")).to_owned()
+}
+
 #[tokio::test]
 async fn a_broken_pair_stops_the_start() {
     let folder = Folder::with(&[]);
@@ -269,10 +278,26 @@ async fn a_broken_pair_stops_the_start() {
         ("cert=own.key&key=own.key", "own.key: holds no certificate in PEM"),
         ("cert=own.crt&key=other.key", "other.key: is not the key of the certificate in own.crt"),
     ] {
-        let url = format!("https://127.0.0.1:0?{files}");
-        let ended = Process::run_in(folder.path(), &["broker", "-l", &url], &[]).await;
-        assert_eq!(ended.status, Some(1));
-        let expected = format!("cannot listen on {url}: {reason}");
-        assert!(ended.lines.last().unwrap().ends_with(&expected), "{:?}", ended.lines);
+        assert_eq!(refusal(&folder, files).await, reason);
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_broken_key_is_shown() {
+    let folder = Folder::with(&[]);
+    let pair = Pair::new();
+    pair.write(&folder, "own");
+    for (broken, reason) in [
+        // what a variable without quotes makes of it
+        (
+            pair.key.replace(['\r', '\n'], " "),
+            "a part does not end with its line -----END ...-----",
+        ),
+        (pair.key.replace("KEY-----", "KEY----"), "a line that begins with -----BEGIN is broken"),
+        (pair.key.replacen('M', "*", 1), "what stands between BEGIN and END is not base64"),
+    ] {
+        folder.write("broken.key", &broken);
+        let expected = format!("broken.key: is not PEM: {reason}");
+        assert_eq!(refusal(&folder, "cert=own.crt&key=broken.key").await, expected);
     }
 }

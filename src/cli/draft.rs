@@ -32,6 +32,14 @@ pub(super) enum Contradiction {
     /// The listener for operators would be everybody's.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The listener for operators would be where clients are listened for.
+    #[error("--admin is {admin}, which is the place of '{listen}'")]
+    Shared {
+        /// As it was written.
+        admin: String,
+        /// The other one, likewise.
+        listen: String,
+    },
 }
 
 impl Contradiction {
@@ -39,7 +47,7 @@ impl Contradiction {
     pub(super) const fn flag(&self) -> &'static str {
         match self {
             Self::Limits(error) => error.flag,
-            Self::Admin(_) => "--admin",
+            Self::Admin(_) | Self::Shared { .. } => "--admin",
         }
     }
 }
@@ -70,6 +78,7 @@ impl Draft {
         let Self { mut config, log, acceptors, memory_bytes_max } = self;
         config.limits.check()?;
         config.admin.check()?;
+        check_apart(&config)?;
         let enough = NonZeroUsize::new(config.shards.get() / SHARDS_PER_ACCEPTOR);
         config.acceptors = acceptors.or(enough).unwrap_or(NonZeroUsize::MIN);
         let threads = config.shards.get() + config.acceptors.get();
@@ -79,4 +88,16 @@ impl Draft {
         config.limits.check_memory(threads)?;
         Ok((config, log))
     }
+}
+
+/// Whether operators have a place of their own. Where nobody says where to listen, the sockets of a
+/// service manager may be meant.
+fn check_apart(config: &Config) -> Result<(), Contradiction> {
+    let Some(admin) = &config.admin.listen else { return Ok(()) };
+    // the kernel would lead clients to it
+    let alone = Listen { reuse: false, ..admin.clone() };
+    let clashes = |listen: &&Listen| listen.check_beside(&alone).is_err();
+    let all = if config.listen_is_default { &[] } else { &*config.listen };
+    let Some(listen) = all.iter().find(clashes) else { return Ok(()) };
+    Err(Contradiction::Shared { admin: admin.url.clone(), listen: listen.url.clone() })
 }

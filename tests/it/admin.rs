@@ -92,6 +92,16 @@ async fn an_address_that_others_reach_wants_a_word() {
 }
 
 #[tokio::test]
+async fn a_place_where_clients_are_listened_for_is_not_for_operators() {
+    for command in [&["broker"][..], &["config", "check"]] {
+        let flags = ["-l", "http://*:1", "--admin", "http://127.0.0.1:1"];
+        let ended = Process::run(&[command, &flags].concat(), &[]).await;
+        let expected = "mercury: --admin is http://127.0.0.1:1, which is the place of 'http://*:1'";
+        assert_eq!((ended.status, ended.lines), (Some(2), vec![expected.to_owned()]));
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_others_may_have_point_here_is_a_403() {
     let server = TestServer::with(|config| {
         administered(config);

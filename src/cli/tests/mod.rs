@@ -205,6 +205,10 @@ fn a_wrong_flag_ends_with_one_line_and_status_2() {
             "--admin http://127.0.0.1:1?proxy=1",
             "--admin: 'http://127.0.0.1:1?proxy=1' has proxy=1, and --admin takes no PROXY header",
         ),
+        (
+            "--admin http://127.0.0.1:1?reuse=1 -l http://[::1]:2 -l http://*:1?reuse=1",
+            "--admin is http://127.0.0.1:1?reuse=1, which is the place of 'http://*:1?reuse=1'",
+        ),
         ("-m test", "--mode: 'test' is not development or production"),
         ("-b 0", "--backlog: '0' is too small, the least is 1"),
         ("-b 2147483648", "--backlog: '2147483648' is more than 2147483647"),

@@ -82,6 +82,9 @@ impl From<clap::Error> for Exit {
             ErrorKind::InvalidValue if value.is_empty() => {
                 format!("{flag}: needs a value, see mercury help broker")
             }
+            ErrorKind::MissingRequiredArgument => {
+                format!("{argument} is missing, see mercury help config")
+            }
             ErrorKind::TooManyValues => format!("{flag}: '{value}' is too much, it takes no value"),
             ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
             _ => {

@@ -80,6 +80,9 @@ async fn a_wrong_value_ends_with_one_line_and_status_2_before_anything_listens()
         assert!(ended.lines[0].starts_with(&format!("mercury: {message}")), "{ended:?}");
         assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""), "{flags:?}");
     }
+    let ended = Process::run(&["config", "import"], &[]).await;
+    assert_eq!(ended.lines, ["mercury: <FILE> is missing, see mercury help config"]);
+    assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""));
     let ended = Process::run(&["daemon"], &[]).await;
     assert_eq!(ended.lines, ["mercury: unknown command 'daemon', see mercury help"]);
     assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""));

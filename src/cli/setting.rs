@@ -190,7 +190,7 @@ impl Value {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::List(texts) => texts.join(", "),
+            Self::List(texts) if !texts.is_empty() => texts.join(", "),
             plain => plain.to_string(),
         }
     }

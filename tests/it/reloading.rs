@@ -54,7 +54,8 @@ async fn sites_change_for_the_next_request_and_nobody_inside_is_hung_up_on() {
     assert_eq!(inside.text().await, "still here");
     reload(&folder, &mut broker, "allow_origin = ['b.example', 'a.example']").await;
     assert_eq!(ask(&broker, handshake("/sub/x", SITE)).await.status, 101);
-    reload(&folder, &mut broker, "allow_origin = []").await;
+    let lines = reload(&folder, &mut broker, "allow_origin = []").await;
+    assert!(lines[0].ends_with(r#"from="b.example, a.example" to="[]""#), "{lines:?}");
     assert_eq!(ask(&broker, handshake("/sub/x", SITE)).await.status, 401);
     reload(&folder, &mut broker, "").await;
     assert_eq!(ask(&broker, handshake("/sub/x", SITE)).await.status, 101);

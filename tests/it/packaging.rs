@@ -1,7 +1,7 @@
 //! What the packages hold, against the broker that they hold.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::process::Process;
 
@@ -44,16 +44,58 @@ async fn the_unit_starts_the_broker_with_the_packaged_settings() {
     assert_eq!(checked.status, Some(0), "{checked:?}");
 }
 
-#[test]
-fn every_file_of_the_debian_package_is_there() {
+/// What the Debian package holds besides the broker: each file here, and where it is installed.
+fn shipped() -> Vec<(PathBuf, PathBuf)> {
     let manifest = read("Cargo.toml");
     let (_, assets) = manifest.split_once("\nassets = [\n").unwrap();
     let (assets, _) = assets.split_once("\n]").unwrap();
-    let sources: Vec<_> = assets.lines().map(|line| line.split('"').nth(1).unwrap()).collect();
-    assert!(sources.contains(&".packaging/mercury.service"), "{sources:?}");
-    for source in sources.into_iter().filter(|source| !source.starts_with("target/")) {
-        let folder = source.rsplit_once("/*").map(|(folder, _)| folder);
-        assert!(Path::new(folder.unwrap_or(source)).exists(), "{source}");
+    let lines = assets.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let pairs = lines.map(|line| {
+        let mut texts = line.split('"').skip(1).step_by(2);
+        (texts.next().unwrap(), texts.next().unwrap())
+    });
+    let pairs = pairs.filter(|(source, _)| !source.starts_with("target/"));
+    let files = pairs.flat_map(|(source, folder)| {
+        let found: Vec<PathBuf> = match source.split_once('*') {
+            None => vec![source.into()],
+            Some((from, end)) => {
+                let found = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path());
+                found
+                    .filter(|path| path.is_file() && path.to_str().unwrap().ends_with(end))
+                    .collect()
+            }
+        };
+        assert!(!found.is_empty() && found.iter().all(|path| path.is_file()), "{source}");
+        let folder = Path::new(folder);
+        found.into_iter().map(|path| (path.clone(), folder.join(path.file_name().unwrap())))
+    });
+    files.collect()
+}
+
+#[test]
+fn every_file_of_the_debian_package_is_there() {
+    let shipped = shipped();
+    let has = |file: &str| shipped.iter().any(|(source, _)| source == Path::new(file));
+    assert!(has(".packaging/mercury.service") && has("docs/operating.md"), "{shipped:?}");
+}
+
+#[test]
+fn what_the_debian_package_points_at_is_in_it() {
+    let shipped = shipped();
+    let is_shipped = |file: &Path| shipped.iter().any(|(_, installed)| installed == file);
+    for (source, installed) in &shipped {
+        let text = fs::read_to_string(source).unwrap();
+        let folder = installed.parent().unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        let links = links.filter(|link| !link.is_empty() && !link.contains(':'));
+        let is_page = source.extension().is_some_and(|end| end == "md");
+        for link in links.filter(|_| is_page) {
+            assert!(is_shipped(&folder.join(link)), "{link} in {}", installed.display());
+        }
+        let pages = text.lines().filter_map(|line| line.strip_prefix("Documentation=file:/"));
+        for page in pages {
+            assert!(is_shipped(Path::new(page)), "{page} in {}", installed.display());
+        }
     }
 }
 

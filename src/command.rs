@@ -111,12 +111,13 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
                     say(&reload.changes);
                     level.set(&reload.log.filter);
                     (config, log) = (reload.config, reload.log);
+                    systemd::ready(server.urls());
                 }
                 Err(exit) => {
                     error!(target: LOG, "not reloaded, nothing changes: {}", exit.message);
+                    systemd::not_reloaded(&exit.message);
                 }
             }
-            systemd::reloaded();
         };
         systemd::stopping(config.limits.drain_max);
         info!(target: LOG, signal = name(first), timeout = ?config.limits.drain_max, "draining");

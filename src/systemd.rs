@@ -19,12 +19,12 @@ const STUCK_LOOK: Duration = Duration::from_secs(1);
 /// What ending takes at most once the drain is over.
 const END_WAIT: Duration = Duration::from_secs(5);
 
-/// Connections are accepted at these URLs.
+/// Connections are accepted at these URLs, and settings that were being read anew have been.
 pub fn ready(urls: &[String]) {
     tell(&[Ready, Status(&format!("listening on {}", urls.join(", ")))]);
 }
 
-/// The settings are being read anew, until [`reloaded`].
+/// The settings are being read anew, until [`ready`] or [`not_reloaded`].
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         // systemd 253 and later know by the time which reload it is
@@ -33,9 +33,10 @@ pub fn reloading() {
     }
 }
 
-/// The settings were read, or could not be.
-pub fn reloaded() {
-    tell(&[Ready]);
+/// The settings could not be read anew, and are as they were. That is no fault of ours which a
+/// service manager would show, so the status says it.
+pub fn not_reloaded(reason: &str) {
+    tell(&[Ready, Status(&format!("not reloaded, nothing changes: {reason}"))]);
 }
 
 /// We drain, which may take so long: whoever waits for our end must not lose patience before.

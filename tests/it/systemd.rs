@@ -55,12 +55,12 @@ impl Manager {
         }
     }
 
-    /// A reload from its beginning to its end.
-    async fn reload(&self) {
+    /// A reload from its beginning to its end, behind which `systemctl status` shows this.
+    async fn reload(&self, status: &str) {
         let reloading = self.told().await;
         let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();
         assert!(time.trim_end().parse::<u64>().unwrap() > 0, "{reloading}");
-        assert_eq!(self.told().await, "READY=1\n");
+        assert_eq!(self.told().await, format!("READY=1\nSTATUS={status}\n"));
     }
 }
 
@@ -72,11 +72,17 @@ async fn the_manager_hears_of_the_start_of_each_reload_and_of_the_end() {
     assert_eq!(manager.told().await, format!("READY=1\nSTATUS=listening on {url}\n"));
     let mut socket = Socket::join(broker.port(), "/sub/fry").await;
     broker.signal(Signal::HUP);
-    manager.reload().await;
-    fs::write(manager.folder.path().join("mercury.toml"), "nonsense").unwrap();
+    let listening = format!("listening on {url}");
+    manager.reload(&listening).await;
+    let file = manager.folder.path().join("mercury.toml");
+    fs::write(&file, "max_mesage = 1").unwrap();
     broker.signal(Signal::HUP);
     broker.line_with("not reloaded").await;
-    manager.reload().await;
+    let reason = "mercury.toml:1: unknown key 'max_mesage', did you mean max_message";
+    manager.reload(&format!("not reloaded, nothing changes: {reason}")).await;
+    fs::remove_file(&file).unwrap();
+    broker.signal(Signal::HUP);
+    manager.reload(&listening).await;
     broker.signal(Signal::TERM);
     let stopping = "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=10000000\n";
     assert_eq!(manager.told().await, stopping);

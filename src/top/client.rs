@@ -69,6 +69,16 @@ pub(crate) enum ClientError {
     },
 }
 
+impl ClientError {
+    /// It without what whoever watches knows: whom we asked, and for what.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Refused { said, .. } => said.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// GETs a path.
 pub(crate) async fn get(target: &Target, path: &str) -> Result<Bytes, ClientError> {
     let url = || target.url.clone();

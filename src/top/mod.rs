@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::client::ClientError;
-use self::reading::{Picture, Reading, step};
+use self::reading::{Lists, Picture, Reading, step};
 use self::view::View;
 use crate::config::{Target, Top};
 use crate::handover::{ShardsPage, TopicSort};
@@ -58,7 +58,8 @@ pub(crate) fn health(target: &Target) -> Result<(), TopError> {
 async fn once(top: &Top) -> Result<(), TopError> {
     let before = Reading::take(&top.target, TopicSort::Rate).await?.shards;
     sleep(top.interval).await;
-    let picture = Picture::new(Reading::take(&top.target, TopicSort::Rate).await?, Some(&before));
+    let Reading { shards, lists } = Reading::take(&top.target, TopicSort::Rate).await?;
+    let picture = Picture::new(shards, lists?, Some(&before));
     let view = View {
         url: &top.target.url,
         picture: &picture,
@@ -77,7 +78,7 @@ async fn watch(top: &Top) -> Result<(), TopError> {
     }
     let first = Reading::take(&top.target, TopicSort::Rate).await?;
     let mut signals = Signals::new()?;
-    let mut screen = Screen::new(first)?;
+    let mut screen = Screen::new(first.shards, first.lists?)?;
     let mut keys = EventStream::new();
     let mut ticks = interval(top.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -155,14 +156,13 @@ struct Screen {
     /// What rates are counted from.
     before: ShardsPage,
     sort: TopicSort,
-    /// Why the picture is old.
+    /// What of the picture is old, and why.
     trouble: Option<String>,
 }
 
 impl Screen {
-    fn new(first: Reading) -> io::Result<Self> {
-        let before = first.shards.clone();
-        let picture = Picture::new(first, None);
+    fn new(before: ShardsPage, lists: Lists) -> io::Result<Self> {
+        let picture = Picture::new(before.clone(), lists, None);
         let terminal = ratatui::try_init()?;
         Ok(Self { terminal, picture, before, sort: TopicSort::Rate, trouble: None })
     }
@@ -170,13 +170,14 @@ impl Screen {
     /// Takes over what was seen, or why nothing was.
     fn show(&mut self, looked: Result<Reading, ClientError>) {
         match looked {
-            Ok(reading) => {
-                let now = reading.shards.clone();
-                self.picture = Picture::new(reading, Some(&self.before));
-                self.before = now;
-                self.trouble = None;
+            Ok(Reading { shards, lists }) => {
+                let reason = lists.as_ref().err().map(ClientError::reason);
+                self.trouble = reason.map(|why| format!("topics and consumers are old: {why}"));
+                let lists = lists.unwrap_or_else(|_| std::mem::take(&mut self.picture.lists));
+                self.picture = Picture::new(shards.clone(), lists, Some(&self.before));
+                self.before = shards;
             }
-            Err(error) => self.trouble = Some(error.to_string()),
+            Err(error) => self.trouble = Some(format!("reconnecting: {error}")),
         }
     }
 

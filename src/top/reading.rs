@@ -24,11 +24,18 @@ pub(super) fn step(sort: TopicSort, forward: bool) -> TopicSort {
 /// One look.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The shards, and the process as a whole.
+    /// The shards, and the process as a whole, which nobody has to be asked for.
     pub(super) shards: ShardsPage,
+    /// What shards were asked for; one that is stuck does not answer.
+    pub(super) lists: Result<Lists, ClientError>,
+}
+
+/// What stands first.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
     /// The first of the topics.
     pub(super) topics: Vec<TopicLine>,
-    /// The connections that are farthest behind.
+    /// The connections that are behind, the farthest first.
     pub(super) connections: Vec<ConnectionLine>,
 }
 
@@ -39,10 +46,8 @@ pub(super) struct Picture {
     pub(super) shards: Vec<Shard>,
     /// What all queues hold, and what they may.
     pub(super) memory: (u64, u64),
-    /// The topics that stand first.
-    pub(super) topics: Vec<TopicLine>,
-    /// The connections that are behind, the farthest first.
-    pub(super) connections: Vec<ConnectionLine>,
+    /// Topics and connections.
+    pub(super) lists: Lists,
 }
 
 /// A shard, with what it did in a second since the look before; `None` of the first look.
@@ -61,14 +66,18 @@ impl Reading {
     pub(super) async fn take(target: &Target, sort: TopicSort) -> Result<Self, ClientError> {
         let topics = format!("/topics?sort={}&limit={ROWS}", sort.word());
         let connections = format!("/connections?sort=behind&limit={ROWS}");
-        let (shards, topics, connections) = tokio::try_join!(
-            page::<ShardsPage>(target, "/shards"),
+        let asked = tokio::try_join!(
             page::<TopicsPage>(target, &topics),
             page::<ConnectionsPage>(target, &connections),
-        )?;
-        let (topics, mut connections) = (topics.topics, connections.connections);
-        connections.retain(|connection| connection.behind_bytes > 0);
-        Ok(Self { shards, topics, connections })
+        );
+        // the last, since a shard may keep the others waiting
+        let shards = page::<ShardsPage>(target, "/shards").await?;
+        let lists = asked.map(|(topics, connections)| {
+            let (topics, mut connections) = (topics.topics, connections.connections);
+            connections.retain(|connection| connection.behind_bytes > 0);
+            Lists { topics, connections }
+        });
+        Ok(Self { shards, lists })
     }
 }
 
@@ -79,8 +88,8 @@ async fn page<P: DeserializeOwned>(target: &Target, path: &str) -> Result<P, Cli
 
 impl Picture {
     /// What a look says, with the one before it.
-    pub(super) fn new(now: Reading, before: Option<&ShardsPage>) -> Self {
-        let ShardsPage { shards, up_milliseconds, memory_bytes, memory_max_bytes } = now.shards;
+    pub(super) fn new(now: ShardsPage, lists: Lists, before: Option<&ShardsPage>) -> Self {
+        let ShardsPage { shards, up_milliseconds, memory_bytes, memory_max_bytes } = now;
         // a broker that was started anew counts from the beginning
         let before = before.filter(|before| before.up_milliseconds < up_milliseconds);
         let elapsed = before.map_or(0, |before| up_milliseconds - before.up_milliseconds);
@@ -96,12 +105,7 @@ impl Picture {
                 line,
             }
         });
-        Self {
-            shards: shards.collect(),
-            memory: (memory_bytes, memory_max_bytes),
-            topics: now.topics,
-            connections: now.connections,
-        }
+        Self { shards: shards.collect(), memory: (memory_bytes, memory_max_bytes), lists }
     }
 }
 
@@ -123,8 +127,7 @@ mod tests {
     }
 
     fn rates(now: ShardsPage, before: Option<&ShardsPage>) -> (Option<u64>, Option<u64>) {
-        let reading = Reading { shards: now, topics: vec![], connections: vec![] };
-        let picture = Picture::new(reading, before);
+        let picture = Picture::new(now, Lists::default(), before);
         (picture.shards[0].messages, picture.shards[0].batches)
     }
 

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Style, Stylize};
 use ratatui::text::Line;
-use ratatui::widgets::{Cell, Row, Table, Widget};
+use ratatui::widgets::{Cell, Paragraph, Row, Table, Widget, Wrap};
 
-use super::reading::Picture;
+use super::reading::{Lists, Picture};
 use crate::broker::Role;
 use crate::config::Size;
 use crate::grouped::Grouped;
@@ -27,7 +27,7 @@ pub(super) struct View<'a> {
     pub(super) picture: &'a Picture,
     /// What the topics are sorted by.
     pub(super) sort: TopicSort,
-    /// Why there is nothing newer.
+    /// What of it is old, and why.
     pub(super) trouble: Option<&'a str>,
     /// Whether anybody can press keys.
     pub(super) has_keys: bool,
@@ -37,7 +37,7 @@ impl View<'_> {
     /// Lines that everything takes with so many of topics and of connections at most.
     pub(super) fn height(&self, rows: usize) -> u16 {
         let lines = |rows: usize| u16::try_from(rows).unwrap_or(u16::MAX);
-        let Picture { shards, topics, connections, .. } = self.picture;
+        let Picture { shards, lists: Lists { topics, connections }, .. } = self.picture;
         let [topics, connections] =
             [topics.len(), connections.len()].map(|count| count.min(rows).max(1));
         let all = lines(shards.len() + topics + connections);
@@ -72,21 +72,21 @@ impl Widget for &View<'_> {
             Constraint::Length(u16::from(self.has_keys)),
         ])
         .areas(area);
-        self.head().render(head, buffer);
+        Paragraph::new(self.head()).wrap(Wrap { trim: true }).render(head, buffer);
         shards_table(picture, area.width).render(of_shards, buffer);
         part(
             buffer,
             of_topics,
             format!("TOPICS BY {}", self.sort.word().to_uppercase()),
-            picture.topics.is_empty().then_some("none"),
-            topics_table(&picture.topics, area.width),
+            picture.lists.topics.is_empty().then_some("none"),
+            topics_table(&picture.lists.topics, area.width),
         );
         part(
             buffer,
             of_connections,
             "SLOWEST CONSUMERS".to_owned(),
-            picture.connections.is_empty().then_some("nobody is behind"),
-            connections_table(&picture.connections, area.width),
+            picture.lists.connections.is_empty().then_some("nobody is behind"),
+            connections_table(&picture.lists.connections, area.width),
         );
         if self.has_keys {
             Line::from(KEYS).dim().render(keys, buffer);
@@ -95,10 +95,11 @@ impl Widget for &View<'_> {
 }
 
 impl View<'_> {
-    /// Whom we look at, and the sums; or why we see nothing.
+    /// Whom we look at, and the sums; or why we see nothing. A narrow terminal needs the second
+    /// line, which is empty elsewhere.
     fn head(&self) -> Line<'_> {
         if let Some(trouble) = self.trouble {
-            return Line::from(format!("reconnecting: {}", visible(trouble))).red();
+            return Line::from(visible(trouble)).red();
         }
         let picture = self.picture;
         let connections = picture.shards.iter().map(|shard| shard.line.connections).sum();
@@ -282,8 +283,7 @@ mod tests {
         Picture {
             shards: vec![shard(0), shard(1)],
             memory: (6 << 20, 12 << 30),
-            topics: vec![topic],
-            connections: vec![connection],
+            lists: Lists { topics: vec![topic], connections: vec![connection] },
         }
     }
 
@@ -355,14 +355,24 @@ mod tests {
     #[test]
     fn trouble_is_said_in_front_of_what_was_seen_last() {
         let picture = picture();
-        let screen = screen(&view(&picture, Some("nobody\nlistens")), 80, 24);
+        let screen = screen(&view(&picture, Some("reconnecting: nobody\nlistens")), 80, 24);
         assert!(screen.contains("reconnecting: nobody\\nlistens"), "{screen}");
         assert!(screen.contains("1-4d2"), "{screen}");
     }
 
     #[test]
+    fn what_is_long_is_said_on_two_lines() {
+        let reason = format!("reconnecting: {} (is that it?)", "word ".repeat(20));
+        let picture = picture();
+        assert!(screen(&view(&picture, Some(&reason)), 80, 24).contains("(is that it?)"));
+        let sums = screen(&view(&picture, None), 60, 24);
+        assert!(sums.contains("of 12GiB"), "{sums}");
+    }
+
+    #[test]
     fn a_frame_is_text_without_blanks_at_its_ends() {
-        let picture = Picture { connections: vec![], ..picture() };
+        let mut picture = picture();
+        picture.lists.connections.clear();
         let text = View { has_keys: false, ..view(&picture, None) }.text(80, 10);
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
         assert!(text.ends_with("nobody is behind\n"), "{text}");

@@ -181,6 +181,19 @@ async fn a_broker_that_goes_away_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_shard_that_is_stuck_is_seen_and_why_the_rest_is_old() {
+    let server = TestServer::with(administered);
+    let url = format!("http://127.0.0.1:{}", server.admin_port());
+    let mut publisher = server.connect("/pub/fry").await;
+    let mut screen = Screen::open(&url);
+    screen.until("fry").await;
+    publisher.send("faults: be stuck").await;
+    screen.until("topics and consumers are old: a shard had no time to answer within 5s").await;
+    screen.press(b"q");
+    screen.ended().await;
+}
+
+#[tokio::test]
 async fn a_socket_file_leads_to_a_broker_too() {
     let folder = Folder::with(&[]);
     let file = folder.path().join("admin.sock");

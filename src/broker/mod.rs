@@ -20,17 +20,16 @@ mod slots;
 mod survey;
 pub mod topic;
 mod topic_tree;
+mod turn;
 mod waiting;
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use self::bounds::Bounds;
 use self::bus::Bus;
-use self::fanout::{Fanout, Pool};
+use self::fanout::Pool;
 use self::member::{Members, Part};
-use self::pace::Beat;
 use self::pubsub::PubSub;
 use self::pushpull::PushPull;
 pub use self::role::{Pattern, Role};
@@ -39,12 +38,12 @@ use self::room::{Place, copies_bytes, has_memory};
 pub use self::survey::{Place as TopicPlace, Seen};
 use self::topic::Topic;
 use self::topic_tree::{TopicId, TopicTree};
+use self::turn::{Job, Turn, mark};
 use self::waiting::Waiting;
 use crate::faults;
 pub use crate::frame::Kind;
-use crate::limits::{Limits, MEMORY_LEASE_BYTES};
+use crate::limits::Limits;
 use crate::outbound::Batch;
-use crate::slack;
 
 /// One socket on one topic; small, and used again after [`Broker::forget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,24 +77,6 @@ pub struct Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyTopics;
 
-/// What the flusher has to do. A topic stands here at most once; of a puller that left a job may
-/// remain, which then does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Job {
-    Bus(TopicId),
-    PubSub(TopicId),
-    Puller(MemberId),
-}
-
-/// What gathered in this turn, and the buffers to gather it in.
-#[derive(Debug)]
-struct Turn {
-    jobs: VecDeque<Job>,
-    pool: Pool,
-    /// When it is, for what is counted by time.
-    beat: Beat,
-}
-
 /// All topics of one shard.
 #[derive(Debug)]
 pub struct Broker {
@@ -126,7 +107,7 @@ impl Broker {
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let pool = Pool::new(Arc::clone(&bounds.meter));
-        let turn = Turn { jobs: VecDeque::new(), pool, beat: Beat::default() };
+        let turn = Turn::new(pool);
         Self {
             bounds,
             members: Members::default(),
@@ -323,86 +304,6 @@ impl Broker {
         })
     }
 
-    /// Whether there is anything to give out.
-    #[must_use]
-    pub fn has_jobs(&self) -> bool {
-        !self.turn.jobs.is_empty()
-    }
-
-    /// Whether giving out takes at least so many writes.
-    #[must_use]
-    pub fn has_writes(&self, least: usize) -> bool {
-        let mut writes = 0;
-        self.turn.jobs.iter().any(|job| {
-            writes += match *job {
-                Job::Bus(id) => self.bus.topics[id].members(),
-                Job::PubSub(id) => self.pubsub.topics[id].members(),
-                Job::Puller(_) => 1,
-            };
-            writes >= least
-        })
-    }
-
-    /// Gives out what gathered, in at most `writes` writes, the jobs in turn: each gets its share
-    /// and passes on what it does not need. Whether anything is left for the next turn.
-    pub fn flush(&mut self, writes: usize, receivers: &mut impl Receivers) -> bool {
-        self.change(|broker| {
-            let mut writes = writes;
-            let mut round = broker.turn.jobs.len();
-            while writes > 0
-                && let Some(job) = broker.turn.jobs.pop_front()
-            {
-                let share = (writes / round.max(1)).max(1);
-                let (written, finished) = broker.work(job, share, receivers);
-                writes -= written;
-                if !finished {
-                    broker.turn.jobs.push_back(job);
-                }
-                round = if round > 1 { round - 1 } else { broker.turn.jobs.len() };
-            }
-            if !broker.starving.is_empty() && broker.bounds.meter.has_room(MEMORY_LEASE_BYTES) {
-                broker.starving.wake_all();
-            }
-            broker.has_jobs()
-        })
-    }
-
-    /// One job, at most `writes` writes; how many it was, and whether nothing is left of it.
-    fn work(&mut self, job: Job, writes: usize, receivers: &mut impl Receivers) -> (usize, bool) {
-        let Self { bounds, members, turn, .. } = self;
-        let (tree, id) = match job {
-            Job::Bus(id) => (&mut self.bus.topics, id),
-            Job::PubSub(id) => (&mut self.pubsub.topics, id),
-            Job::Puller(id) => {
-                let written = self.pushpull.deliver(id, members, bounds, turn, receivers);
-                bounds.counters.batches_out.add(u64::from(written));
-                return (usize::from(written), true);
-            }
-        };
-        let fanout = &mut tree[id];
-        let (written, finished) = fanout.flush(writes, members, &mut turn.pool, receivers);
-        bounds.counters.batches_out.add(written as u64);
-        if finished {
-            fanout.queued = false;
-            release(tree, id, bounds);
-        }
-        (written, finished)
-    }
-
-    /// So many milliseconds have passed since somebody began to count.
-    pub fn beat(&mut self, now: u64) {
-        self.turn.beat = self.turn.beat.next(now);
-    }
-
-    /// Gives back memory that no turn since the last few calls has needed.
-    pub fn trim(&mut self) {
-        let Turn { jobs, pool, .. } = &mut self.turn;
-        if let Some(kept) = slack::kept(jobs.len(), jobs.capacity()) {
-            jobs.shrink_to(kept);
-        }
-        pool.trim();
-    }
-
     /// A puller's outbound shrank to `outbound` bytes: it may take more.
     pub fn progress(&mut self, id: MemberId, outbound: usize) {
         self.change(|broker| {
@@ -477,15 +378,5 @@ fn release<T: Default>(tree: &mut TopicTree<T>, id: TopicId, bounds: &Bounds) {
     if tree.release(id).is_some() {
         bounds.topics.give(1);
         bounds.counters.topics.take(1);
-    }
-}
-
-/// Makes sure that the flusher has a job for this topic; the job is one of its users.
-#[inline]
-fn mark(tree: &mut TopicTree<Fanout>, id: TopicId, turn: &mut Turn, job: fn(TopicId) -> Job) {
-    if !tree[id].queued {
-        tree[id].queued = true;
-        tree.hold(id);
-        turn.jobs.push_back(job(id));
     }
 }

@@ -36,10 +36,10 @@ impl Refusal {
         self.code.number()
     }
 
-    /// Counts it, on the thread that answers with it: all of them together, and those at whose
-    /// limit an operator may turn.
+    /// Counts it, on the thread that answers with it: by its code, and where it has one, by the
+    /// limit at which an operator may turn.
     pub fn count(&self, counters: &Counters) {
-        counters.refusals.add(1);
+        counters.refusals.of(self.code as usize).add(1);
         if let Some(tally) = &self.code.entry().counter {
             (tally.of)(counters).add(1);
         }

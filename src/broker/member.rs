@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::fanout::{OwnFrames, OwnFramesOf};
 use super::slots::Slots;
 use super::topic_tree::TopicId;
-use super::{Bounds, MemberId};
+use super::{Bounds, MemberId, Role};
 
 /// A socket's part. Subscribers are far more than all others, so what those need is boxed.
 #[derive(Debug)]
@@ -20,6 +20,20 @@ pub(super) enum Part {
     Puller(Box<Puller>),
     /// It left, and its connection is closing.
     Left,
+}
+
+impl Part {
+    /// What the socket is; nothing once it left.
+    pub(super) const fn role(&self) -> Option<Role> {
+        Some(match self {
+            Self::Peer(_) => Role::Peer,
+            Self::Publisher(_) => Role::Publisher,
+            Self::Subscriber(_) => Role::Subscriber,
+            Self::Pusher(_) => Role::Pusher,
+            Self::Puller(_) => Role::Puller,
+            Self::Left => return None,
+        })
+    }
 }
 
 // there is one for each connection

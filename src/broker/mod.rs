@@ -155,7 +155,7 @@ impl Broker {
             if role == Role::Puller {
                 broker.pushpull.join(id, &mut broker.members, &broker.bounds, &mut broker.turn);
             }
-            broker.bounds.counters.joins.add(1);
+            role.pattern().of(&broker.bounds.counters.joins).add(1);
             Ok(id)
         })
     }
@@ -164,9 +164,9 @@ impl Broker {
     /// no more of it. What waits for a puller is not given, but goes to the others.
     pub fn settle(&mut self, id: MemberId, receivers: &mut impl Receivers) {
         self.change(|broker| {
-            let (topics, seat) = match &broker.members[id] {
-                Part::Peer(peer) => (&mut broker.bus.topics, peer.seat),
-                Part::Subscriber(seat) => (&mut broker.pubsub.topics, *seat),
+            let (pattern, topics, seat) = match &broker.members[id] {
+                Part::Peer(peer) => (Pattern::Bus, &mut broker.bus.topics, peer.seat),
+                Part::Subscriber(seat) => (Pattern::PubSub, &mut broker.pubsub.topics, *seat),
                 _ => return,
             };
             let slot = seat.slot as usize;
@@ -176,7 +176,7 @@ impl Broker {
                 &broker.bounds.meter,
                 receivers,
             );
-            broker.bounds.counters.batches_out.add(written as u64);
+            pattern.of(&broker.bounds.counters.batches_out).add(written as u64);
         });
     }
 
@@ -185,27 +185,20 @@ impl Broker {
     /// before those that were never offered to it. The id stays taken until [`Broker::forget`].
     pub fn leave(&mut self, id: MemberId, unwritten: Vec<Vec<u8>>) {
         self.change(|broker| {
-            match broker.members.replace(id, Part::Left) {
-                Part::Left => return,
-                Part::Peer(peer) => broker.bus.leave(&peer, &mut broker.members, &broker.bounds),
-                Part::Publisher(path) => broker.pubsub.quit(&path, &broker.bounds),
-                Part::Subscriber(seat) => {
-                    broker.pubsub.leave(seat, &mut broker.members, &broker.bounds);
-                }
-                Part::Pusher(topic) => broker.pushpull.release(topic, &broker.bounds),
+            let Self { bounds, members, turn, .. } = broker;
+            let part = members.replace(id, Part::Left);
+            let Some(role) = part.role() else { return };
+            match part {
+                Part::Left => {}
+                Part::Peer(peer) => broker.bus.leave(&peer, members, bounds),
+                Part::Publisher(path) => broker.pubsub.quit(&path, bounds),
+                Part::Subscriber(seat) => broker.pubsub.leave(seat, members, bounds),
+                Part::Pusher(topic) => broker.pushpull.release(topic, bounds),
                 Part::Puller(puller) => {
-                    let (members, bounds) = (&mut broker.members, &broker.bounds);
-                    broker.pushpull.leave(
-                        id,
-                        &puller,
-                        unwritten,
-                        members,
-                        bounds,
-                        &mut broker.turn,
-                    );
+                    broker.pushpull.leave(id, &puller, unwritten, members, bounds, turn);
                 }
             }
-            broker.bounds.counters.leaves.add(1);
+            role.pattern().of(&bounds.counters.leaves).add(1);
         });
     }
 
@@ -252,9 +245,15 @@ impl Broker {
     pub fn publish(&mut self, id: MemberId, kind: Kind, payload: &[u8]) {
         self.change(|broker| {
             let turn = &mut broker.turn;
-            match &broker.members[id] {
-                Part::Peer(_) => broker.bus.publish(id, kind, payload, &mut broker.members, turn),
-                Part::Publisher(path) => broker.pubsub.publish(path, kind, payload, turn),
+            let pattern = match &broker.members[id] {
+                Part::Peer(_) => {
+                    broker.bus.publish(id, kind, payload, &mut broker.members, turn);
+                    Pattern::Bus
+                }
+                Part::Publisher(path) => {
+                    broker.pubsub.publish(path, kind, payload, turn);
+                    Pattern::PubSub
+                }
                 Part::Pusher(topic) => {
                     let topic = *topic;
                     broker.pushpull.push(
@@ -265,15 +264,16 @@ impl Broker {
                         &broker.bounds,
                         turn,
                     );
+                    Pattern::PushPull
                 }
                 Part::Subscriber(_) | Part::Puller(_) | Part::Left => {
                     broker.bounds.counters.messages_ignored.add(1);
                     return;
                 }
-            }
+            };
             faults::pass(faults::Place::Broker);
-            broker.bounds.counters.messages_in.add(1);
-            broker.bounds.counters.bytes_in.add(payload.len() as u64);
+            pattern.of(&broker.bounds.counters.messages_in).add(1);
+            pattern.of(&broker.bounds.counters.bytes_in).add(payload.len() as u64);
         });
     }
 
@@ -297,8 +297,8 @@ impl Broker {
                 }
             };
             if outcome.is_ok() {
-                bounds.counters.posts_in.add(1);
-                bounds.counters.post_bytes_in.add(payload.len() as u64);
+                pattern.of(&bounds.counters.posts_in).add(1);
+                pattern.of(&bounds.counters.post_bytes_in).add(payload.len() as u64);
             }
             Ok(outcome)
         })

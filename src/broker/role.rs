@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::ByPattern;
+
 /// How a topic gives out its messages. Patterns never mix: `/pub/x` and `/bus/x` are two topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +41,16 @@ impl Pattern {
     #[must_use]
     pub const fn word(self) -> &'static str {
         Self::WORDS[self as usize].1
+    }
+
+    /// Its one of what is counted by pattern.
+    #[inline]
+    pub const fn of<T>(self, counts: &ByPattern<T>) -> &T {
+        match self {
+            Self::Bus => &counts.bus,
+            Self::PubSub => &counts.pubsub,
+            Self::PushPull => &counts.pushpull,
+        }
     }
 
     /// The pattern that is called so.

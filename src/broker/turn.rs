@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::fanout::{Fanout, Pool};
 use super::pace::Beat;
 use super::topic_tree::{TopicId, TopicTree};
-use super::{Broker, MemberId, Receivers, release};
+use super::{Broker, MemberId, Pattern, Receivers, release};
 use crate::limits::MEMORY_LEASE_BYTES;
 use crate::slack;
 
@@ -82,18 +82,18 @@ impl Broker {
     /// One job, at most `writes` writes; how many it was, and whether nothing is left of it.
     fn work(&mut self, job: Job, writes: usize, receivers: &mut impl Receivers) -> (usize, bool) {
         let Self { bounds, members, turn, .. } = self;
-        let (tree, id) = match job {
-            Job::Bus(id) => (&mut self.bus.topics, id),
-            Job::PubSub(id) => (&mut self.pubsub.topics, id),
+        let (pattern, tree, id) = match job {
+            Job::Bus(id) => (Pattern::Bus, &mut self.bus.topics, id),
+            Job::PubSub(id) => (Pattern::PubSub, &mut self.pubsub.topics, id),
             Job::Puller(id) => {
                 let written = self.pushpull.deliver(id, members, bounds, turn, receivers);
-                bounds.counters.batches_out.add(u64::from(written));
+                bounds.counters.batches_out.pushpull.add(u64::from(written));
                 return (usize::from(written), true);
             }
         };
         let fanout = &mut tree[id];
         let (written, finished) = fanout.flush(writes, members, &mut turn.pool, receivers);
-        bounds.counters.batches_out.add(written as u64);
+        pattern.of(&bounds.counters.batches_out).add(written as u64);
         if finished {
             fanout.queued = false;
             release(tree, id, bounds);

@@ -1,7 +1,7 @@
 //! The codes of all that a client can be refused or closed for: one table, out of which come
 //! statuses and close codes, `mercury explain` and the lists of `docs/protocol.md`.
 
-use crate::metrics::{Counter, Counters};
+use crate::metrics::{Counter, Counters, REFUSAL_CODES_MAX};
 
 /// What is known of a code.
 #[derive(Debug)]
@@ -104,6 +104,8 @@ mod tests;
 
 pub use self::closes::{CLOSES, CloseCode};
 pub use self::refusals::{REFUSALS, RefusalCode};
+
+const _: () = assert!(REFUSALS.len() <= REFUSAL_CODES_MAX);
 
 /// Statuses of the answers that have no code: they are not ours but those of the HTTP library,
 /// which then closes.

@@ -26,7 +26,7 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
         Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(%peer, %error, "cannot watch the socket of a new connection");
-            table.dismiss(id);
+            table.dismiss(id, role);
             return Ok(None);
         }
     };
@@ -43,10 +43,10 @@ pub(crate) fn open(home: &Rc<Home>, handshake: Handshake) -> Result<Option<Conne
     // an empty socket takes 130 bytes or is gone
     let sent = socket.send(response.as_bytes());
     if !sent.is_ok_and(|count| count == response.len()) {
-        table.dismiss(id);
+        table.dismiss(id, role);
         return Ok(None);
     }
-    table.counters().bytes_out.add(response.len() as u64);
+    role.pattern().of(&table.counters().bytes_out).add(response.len() as u64);
     table.seat(id, socket, role, peer, descriptor);
     table.record_open(id, left_over.len(), response.len());
     // a drain that begins before they are looked at waits for them

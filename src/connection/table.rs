@@ -16,7 +16,7 @@ use crate::frame::OpCode;
 use crate::handover::{ConnectionId, Descriptor};
 use crate::limits::{Budget, Limits, MESSAGE_UNFINISHED_MAX};
 use crate::memory::Meter;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Parts as _};
 use crate::outbound::Batch;
 use crate::refusal::Refusal;
 use crate::slack;
@@ -132,7 +132,7 @@ impl Table {
             return Err(Refusal::connections_full(budget.max()));
         }
         if let Ok(id) = self.broker.join(role, topic, echo) {
-            self.counters().connections.add(1);
+            role.pattern().of(&self.counters().connections).add(1);
             return Ok(id);
         }
         if let Some(budget) = &self.connections {
@@ -163,30 +163,31 @@ impl Table {
     }
 
     /// Takes back an admission whose socket turned out to be gone.
-    pub(super) fn dismiss(&mut self, id: MemberId) {
+    pub(super) fn dismiss(&mut self, id: MemberId, role: Role) {
         self.broker.leave(id, vec![]);
-        self.forget(id);
+        self.forget(id, role);
         self.poke();
     }
 
     /// Forgets a connection that left its topic; its socket closes.
     pub(super) fn remove(&mut self, id: MemberId) {
         self.record_close(id);
+        let role = self.writers.of(id).0.role;
         self.writers.remove(id);
-        self.forget(id);
+        self.forget(id, role);
     }
 
-    fn forget(&mut self, id: MemberId) {
+    fn forget(&mut self, id: MemberId, role: Role) {
         self.broker.forget(id);
         if let Some(budget) = &self.connections {
             budget.give(1);
         }
-        self.counters().connections.take(1);
+        role.pattern().of(&self.counters().connections).take(1);
     }
 
     /// Connections that are open or closing.
     pub(crate) fn connections(&self) -> u64 {
-        self.counters().connections.value()
+        self.counters().connections.total()
     }
 
     /// Where the shard counts.

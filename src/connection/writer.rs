@@ -411,7 +411,7 @@ impl Writer {
     #[inline]
     fn wrote(&mut self, bytes: usize, ground: &Ground) {
         self.life.progress = ground.moment;
-        ground.counters.bytes_out.add(bytes as u64);
+        self.role.pattern().of(&ground.counters.bytes_out).add(bytes as u64);
     }
 
     /// Makes the coming close a reset: what the kernel holds for a peer that does not read is

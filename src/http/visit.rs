@@ -75,7 +75,7 @@ pub(super) async fn visit(guest: Guest, socket: Socket, peer: PeerAddress, descr
         }
         End::Over(result) => {
             if result.is_err_and(|error| error.is_parse()) {
-                door.counters.refusals.add(1);
+                door.counters.refusals.bare.add(1);
             }
             if shut(door, &mut driven, &progress).await && !progress.has_ended() {
                 drop(driven);

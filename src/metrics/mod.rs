@@ -1,6 +1,7 @@
 //! Counters: each thread writes its own, anybody reads them all.
 
 mod histogram;
+mod parts;
 mod pulse;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub use self::histogram::{Counted, Histogram};
+pub use self::parts::{ByCode, ByPattern, Part, Parts, REFUSAL_CODES_MAX};
 pub use self::pulse::Pulse;
 use crate::limits::SHARD_STUCK_AFTER;
 
@@ -48,12 +50,14 @@ impl fmt::Debug for Counter {
 /// One count, for who shows them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Its name, which no other has.
+    /// Its name.
     pub name: &'static str,
     /// What it counts, in a sentence.
     pub help: &'static str,
     /// Whether it is what exists now, and not what happened.
     pub is_now: bool,
+    /// Which part of what has this name; no other count has both.
+    pub part: Part,
     /// The count.
     pub value: u64,
 }
@@ -63,35 +67,42 @@ const NOW: [&str; 5] =
     ["connections", "topics", "backlog_messages", "backlog_bytes", "memory_bytes"];
 
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident $(: $type:ty)?,)+) => {
         /// What one thread counts. Aligned, so that no two threads share a cache line.
         #[derive(Debug, Default)]
         #[repr(align(128))]
         pub struct Counters {
-            $($(#[doc = $doc])+ pub $name: Counter,)+
+            $($(#[doc = $doc])+ pub $name: counters!(@type $($type)?),)+
             /// What it says of its loop, if it is a shard.
             pub pulse: Pulse,
         }
 
         impl Counters {
-            /// Every count by name.
+            /// Every count by name, all parts of one behind each other.
             #[must_use]
             pub fn each(&self) -> Vec<Count> {
-                vec![$(Count {
-                    name: stringify!($name),
-                    help: concat!($($doc,)+).trim_ascii(),
-                    is_now: NOW.contains(&stringify!($name)),
-                    value: self.$name.value(),
-                },)+]
+                let mut each = vec![];
+                $(
+                    each.extend(self.$name.parts().into_iter().map(|(part, value)| Count {
+                        name: stringify!($name),
+                        help: concat!($($doc,)+).trim_ascii(),
+                        is_now: NOW.contains(&stringify!($name)),
+                        part,
+                        value,
+                    }));
+                )+
+                each
             }
         }
     };
+    (@type) => { Counter };
+    (@type $type:ty) => { $type };
 }
 
 counters! {
     // What exists now.
     /// WebSocket connections that are open or closing.
-    connections,
+    connections: ByPattern,
     /// Topics that somebody is connected to or that hold a backlog.
     topics,
     /// Jobs waiting in backlogs.
@@ -105,23 +116,23 @@ counters! {
     /// TCP connections accepted.
     accepted,
     /// Members, publishers and pushers that joined a topic.
-    joins,
+    joins: ByPattern,
     /// Those that left.
-    leaves,
+    leaves: ByPattern,
     /// Messages that came over connections.
-    messages_in,
+    messages_in: ByPattern,
     /// Their payload.
-    bytes_in,
+    bytes_in: ByPattern,
     /// Messages from POSTs.
-    posts_in,
+    posts_in: ByPattern,
     /// Their payload.
-    post_bytes_in,
+    post_bytes_in: ByPattern,
     /// Bytes that sockets took from us, frames of control and handshakes included.
-    bytes_out,
+    bytes_out: ByPattern,
     /// Messages that subscribers and pullers sent.
     messages_ignored,
     /// Batches written to one receiver, or queued for it.
-    batches_out,
+    batches_out: ByPattern,
     /// Jobs that went back to a backlog since their puller left.
     jobs_returned,
     /// Times that free memory was given back to the system.
@@ -226,7 +237,7 @@ counters! {
     /// Accepts that failed for another reason.
     accept_errors,
     /// Requests and handshakes that were refused, for whatever reason.
-    refusals,
+    refusals: ByCode,
     /// Connection tasks that panicked and were dropped alone.
     panics,
     /// Connections that an operator hung up on: 1008.
@@ -291,15 +302,15 @@ impl Metrics {
         sums
     }
 
-    /// One count, summed over the threads.
+    /// One count, summed over its parts and the threads.
     ///
     /// ```
     /// let mut metrics = mercury::metrics::Metrics::default();
-    /// metrics.thread().joins.add(2);
-    /// metrics.thread().joins.add(3);
+    /// metrics.thread().joins.bus.add(2);
+    /// metrics.thread().joins.pubsub.add(3);
     /// assert_eq!(metrics.sum(|counters| &counters.joins), 5);
     /// ```
-    pub fn sum(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
-        self.threads.iter().fold(0, |sum, thread| sum.wrapping_add(counter(thread).value()))
+    pub fn sum<C: Parts>(&self, count: impl Fn(&Counters) -> &C) -> u64 {
+        self.threads.iter().fold(0, |sum, thread| sum.wrapping_add(count(thread).total()))
     }
 }

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::process::{Command, Stdio};
 
+use mercury::code::REFUSALS;
 use mercury::metrics::Counters;
 
 use crate::admin::{administered, ask};
@@ -87,8 +88,8 @@ async fn what_happens_is_counted_there() {
     let _peer = server.connect("/bus/a").await;
     assert_eq!(server.post("/pub/a", "hello").await.0, 200);
     assert_eq!(subscriber.text().await, "hello");
-    assert_eq!(value(&server, "mercury_connections").await, 2.0);
-    assert_eq!(value(&server, "mercury_posts_in_total").await, 1.0);
+    assert_eq!(value(&server, "mercury_connections{pattern=\"pubsub\"}").await, 1.0);
+    assert_eq!(value(&server, "mercury_posts_in_total{pattern=\"pubsub\"}").await, 1.0);
     let page = page(&server).await;
     let series = series(&page);
     let sum = |start: &str| {
@@ -116,4 +117,78 @@ async fn what_happens_is_counted_there() {
     assert_eq!(series[&format!("mercury_build_info{{version=\"{version}\"}}")], 1.0);
     // a topic may be anything, and there may be a million of them
     assert!(!page.contains("topic=") && !page.contains("\"a\""), "{page}");
+}
+
+/// All that the counts of a pattern have come to.
+async fn by_pattern<const N: usize>(
+    server: &TestServer,
+    pattern: &str,
+    names: [&str; N],
+) -> [f64; N] {
+    let series = series(&page(server).await);
+    names.map(|name| series[&format!("mercury_{name}{{pattern=\"{pattern}\"}}")])
+}
+
+#[tokio::test]
+async fn what_goes_on_is_counted_by_pattern() {
+    let server = TestServer::with(administered);
+    let mut peers = [server.connect("/bus/a").await, server.connect("/bus/a").await];
+    let mut subscriber = server.connect("/sub/a").await;
+    let mut publisher = server.connect("/pub/a/b").await;
+    let mut puller = server.connect("/pull/a").await;
+    peers[0].send("to the other").await;
+    assert_eq!(peers[1].text().await, "to the other");
+    publisher.send("news").await;
+    assert_eq!(subscriber.text().await, "news");
+    for job in ["one", "two", "three"] {
+        assert_eq!(server.post("/push/a", job).await.0, 200);
+        assert_eq!(puller.text().await, job);
+    }
+    let now = ["connections", "joins_total", "leaves_total"];
+    assert_eq!(by_pattern(&server, "bus", now).await, [2.0, 2.0, 0.0]);
+    assert_eq!(by_pattern(&server, "pubsub", now).await, [2.0, 2.0, 0.0]);
+    assert_eq!(by_pattern(&server, "pushpull", now).await, [1.0, 1.0, 0.0]);
+    let came = ["messages_in_total", "bytes_in_total", "posts_in_total", "post_bytes_in_total"];
+    assert_eq!(by_pattern(&server, "bus", came).await, [1.0, 12.0, 0.0, 0.0]);
+    assert_eq!(by_pattern(&server, "pubsub", came).await, [1.0, 4.0, 0.0, 0.0]);
+    assert_eq!(by_pattern(&server, "pushpull", came).await, [0.0, 0.0, 3.0, 11.0]);
+    let went = ["batches_out_total"];
+    assert_eq!(by_pattern(&server, "bus", went).await, [1.0]);
+    assert_eq!(by_pattern(&server, "pubsub", went).await, [1.0]);
+    assert_eq!(by_pattern(&server, "pushpull", went).await, [3.0]);
+    // a handshake is one of a hundred bytes and more; a short message has two in front
+    let handshake =
+        by_pattern(&server, "pushpull", ["bytes_out_total"]).await[0] - 3.0 * 2.0 - 11.0;
+    assert!(handshake > 100.0, "{handshake}");
+    let expected = [2.0 * handshake + 14.0, 2.0 * handshake + 6.0];
+    let out = ["bus", "pubsub"].map(|pattern| by_pattern(&server, pattern, ["bytes_out_total"]));
+    let [bus, pubsub] = out;
+    assert_eq!([bus.await[0], pubsub.await[0]], expected);
+    drop((publisher, subscriber));
+    server.until(|counters| &counters.connections, 3).await;
+    assert_eq!(by_pattern(&server, "pubsub", now).await, [0.0, 2.0, 2.0]);
+    assert_eq!(by_pattern(&server, "bus", now).await, [2.0, 2.0, 0.0]);
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_code() {
+    let server = TestServer::with(administered);
+    let refused = |code: &str| format!("mercury_refusals_total{{code=\"{code}\"}}");
+    assert_eq!(value(&server, &refused("method-not-allowed")).await, 0.0);
+    for _ in 0..2 {
+        assert_eq!(server.post("/sub/a", "").await.0, 405);
+    }
+    assert_eq!(server.post("/pub/", "").await.0, 404);
+    let answer = server.exchange(b"no HTTP at all\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(value(&server, &refused("method-not-allowed")).await, 2.0);
+    assert_eq!(value(&server, &refused("topic-empty")).await, 1.0);
+    assert_eq!(value(&server, &refused("none")).await, 1.0);
+    let page = page(&server).await;
+    let series = series(&page);
+    let all = series.iter().filter(|(name, _)| name.starts_with("mercury_refusals_total{"));
+    assert_eq!(all.map(|(_, count)| count).sum::<f64>(), 4.0);
+    for entry in REFUSALS {
+        assert!(series.contains_key(&refused(entry.name)), "{} in {page}", entry.name);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use mercury::config::{Admin, Config, Listen, Mode, Pin, Proxies};
 use mercury::limits::Limits;
-use mercury::metrics::{Counter, Counters, Metrics};
+use mercury::metrics::{Counters, Metrics, Parts};
 use mercury::server::{Drained, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -131,12 +131,16 @@ impl TestServer {
     }
 
     /// One count, over all threads.
-    pub(crate) fn count(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+    pub(crate) fn count<C: Parts>(&self, counter: impl Fn(&Counters) -> &C) -> u64 {
         self.server.as_ref().unwrap().metrics().sum(counter)
     }
 
     /// Waits until a count has this value.
-    pub(crate) async fn until(&self, counter: impl Fn(&Counters) -> &Counter + Copy, value: u64) {
+    pub(crate) async fn until<C: Parts>(
+        &self,
+        counter: impl Fn(&Counters) -> &C + Copy,
+        value: u64,
+    ) {
         let reached = async {
             while self.count(counter) != value {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -147,7 +151,7 @@ impl TestServer {
     }
 
     /// Waits until a count has begun.
-    pub(crate) async fn until_any(&self, counter: impl Fn(&Counters) -> &Counter + Copy) {
+    pub(crate) async fn until_any<C: Parts>(&self, counter: impl Fn(&Counters) -> &C + Copy) {
         let any = async {
             while self.count(counter) == 0 {
                 tokio::time::sleep(Duration::from_millis(2)).await;

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 
 use tokio::task::JoinSet;
 
+use mercury::metrics::Parts as _;
+
 use crate::server::TestServer;
 use crate::socket::{Socket, TEXT};
 
@@ -164,7 +166,7 @@ async fn topics_are_spread_over_all_shards() {
     }
     let each = RefCell::new(vec![]);
     server.count(|counters| {
-        each.borrow_mut().push(counters.connections.value());
+        each.borrow_mut().push(counters.connections.total());
         &counters.connections
     });
     let shards = each.take();

@@ -53,10 +53,11 @@ pub(crate) fn counters(sources: &[Source]) -> Vec<String> {
     let mut findings = vec![];
     let mut at = start + 1;
     for line in metrics.product[start + 1..start + size].split_inclusive('\n').skip(1) {
-        let name = line.trim().trim_end_matches(',');
-        let is_counted = [format!(".{name}.add("), format!("=>&counters.{name},")]
-            .iter()
-            .any(|use_| squeezed.contains(use_));
+        let name = line.trim().trim_end_matches(',').split(": ").next().unwrap_or_default();
+        // by pattern: `pattern.of(&counters.NAME).add(`
+        let uses = [".{}.add(", ".{}).add(", "=>&counters.{},"];
+        let is_counted = uses.iter().any(|use_| squeezed.contains(&use_.replace("{}", name)))
+            || is_counted_by_code(&squeezed, name);
         if !name.is_empty() && !is_counted && !is_chosen(name) {
             let at = metrics.product[at..].find(name).map_or(at, |offset| at + offset);
             findings.push(metrics.at(at, &format!("{name} is never added to")));
@@ -110,6 +111,15 @@ fn is_documented(sources: &[Source], word: &str) -> bool {
     })
 }
 
+/// Whether there is a `NAME.of(CODE).add(` in a text without spaces.
+fn is_counted_by_code(squeezed: &str, name: &str) -> bool {
+    let chosen = format!(".{name}.of(");
+    squeezed.match_indices(&chosen).any(|(at, _)| {
+        let code = &squeezed[at + chosen.len()..];
+        code.split_once(')').is_some_and(|(_, behind)| behind.starts_with(".add("))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +152,16 @@ mod tests {
         let read = "c.first.add(1); sum(|counters| &counters.other);";
         let found = counters(&sources(&[metrics, ("src/x.rs", read)]));
         assert_eq!(found, ["src/metrics/mod.rs:5: other is never added to"]);
+    }
+
+    #[test]
+    fn a_counter_with_parts_that_never_counts_is_found() {
+        let list = "\ncounters! {\n    /// A.\n    first: ByPattern,\n    other: ByCode,\n}\n";
+        let metrics = ("src/metrics/mod.rs", list);
+        let both = "pattern\n.of(&c.first)\n.add(1); c.other.of(code as usize).add(1);";
+        assert_eq!(counters(&sources(&[metrics, ("src/x.rs", both)])), [""; 0]);
+        let read = "pattern.of(&c.first).value(); c.other.of(code).value(); c.others.of(1).add(1)";
+        assert_eq!(counters(&sources(&[metrics, ("src/x.rs", read)])).len(), 2);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use prometheus_client::registry::Registry;
 use super::super::answer::{self, Answer};
 use super::Watch;
 use super::watch::Seen;
-use crate::metrics::{Count, Counted};
+use crate::code::REFUSALS;
+use crate::metrics::{Count, Counted, Part, Parts as _};
 
 /// In front of every name.
 const PREFIX: &str = "mercury";
@@ -41,8 +42,10 @@ impl Collector for Seen {
 impl Seen {
     /// Every counter there is, under its own name.
     fn counts(&self, page: &mut Page<'_, '_>) -> fmt::Result {
-        for Count { name, help, is_now, value } in self.metrics.each() {
-            let series = [(vec![], value)];
+        let each = self.metrics.each();
+        for parts in each.chunk_by(|count, next| count.name == next.name) {
+            let Count { name, help, is_now, .. } = parts[0];
+            let series = parts.iter().filter_map(|count| Some((labels(count.part)?, count.value)));
             if is_now {
                 page.gauges(name, help, series)?;
             } else {
@@ -60,7 +63,7 @@ impl Seen {
         page.gauges(
             "shard_connections",
             "WebSocket connections of each shard.",
-            each().map(|(labels, shard)| (labels, shard.connections.value())),
+            each().map(|(labels, shard)| (labels, shard.connections.total())),
         )?;
         page.histograms(
             "loop_lag_seconds",
@@ -114,6 +117,16 @@ impl Seen {
         let help = "What was built.";
         page.0.encode_descriptor("build", help, None, MetricType::Info)?.encode_info(&version)
     }
+}
+
+/// What tells a part of a count from the others; nothing if there is no such code.
+fn labels(part: Part) -> Option<Labels> {
+    Some(match part {
+        Part::Whole => vec![],
+        Part::Pattern(word) => vec![("pattern", word.to_owned())],
+        Part::Code(place) => vec![("code", REFUSALS.get(place)?.name.to_owned())],
+        Part::Bare => vec![("code", "none".to_owned())],
+    })
 }
 
 /// What is written to.

@@ -7,7 +7,7 @@ use super::super::answer::Answer;
 use super::Desk;
 use super::survey::page;
 use crate::handover::{ShardLine, ShardsPage};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Parts as _};
 
 /// `GET /shards`
 pub(super) fn answer(desk: &Desk) -> Answer {
@@ -15,10 +15,10 @@ pub(super) fn answer(desk: &Desk) -> Answer {
     let shards = seen.metrics.shards().iter().enumerate();
     let shards = shards.map(|(shard, counters)| ShardLine {
         shard,
-        connections: counters.connections.value(),
+        connections: counters.connections.total(),
         topics: counters.topics.value(),
         messages: messages(counters),
-        batches: counters.batches_out.value(),
+        batches: counters.batches_out.total(),
         memory_bytes: counters.memory_bytes.value(),
         lag_seconds: seen.silence(shard).as_secs_f64(),
     });
@@ -33,5 +33,5 @@ pub(super) fn answer(desk: &Desk) -> Answer {
 
 /// Messages that came, by connection or POST.
 fn messages(counters: &Counters) -> u64 {
-    counters.messages_in.value().wrapping_add(counters.posts_in.value())
+    counters.messages_in.total().wrapping_add(counters.posts_in.total())
 }

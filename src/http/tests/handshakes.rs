@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 use super::{Came, House, PATIENCE, Settings, response, rest};
 use crate::broker::Role;
 use crate::limits::{INBOX_BYTES_MAX, Limits};
+use crate::metrics::Parts as _;
 
 /// Answers of about 300 bytes each: more than all socket buffers take.
 const UNREAD: usize = 6000;
@@ -42,7 +43,7 @@ fn a_handshake_reaches_its_shard() {
         assert_eq!(response(&mut socket), ACCEPTED);
         assert_eq!(house.came(), connection(role, "a", echo, b""));
     }
-    assert_eq!(house.counters.refusals.value(), 0);
+    assert_eq!(house.counters.refusals.total(), 0);
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_handshake_behind_unread_answers_loses_none_of_them() {
     let house = House::new();
     let socket = deaf_client(&house);
     // the door is answering, and nobody reads
-    house.until(|| house.counters.refusals.value() >= 500);
+    house.until(|| house.counters.refusals.total() >= 500);
     assert!(house.came.is_empty());
     let mut reader = BufReader::new(socket);
     for _ in 0..UNREAD {
@@ -154,7 +155,7 @@ fn every_violation_is_refused() {
         assert!(!answer.contains("accept:"), "{answer}");
     }
     assert!(house.came.is_empty());
-    assert_eq!(house.counters.refusals.value(), 14);
+    assert_eq!(house.counters.refusals.total(), 14);
     let post = good.replace("GET /sub", "POST /pub");
     assert!(house.ask(&post).starts_with("HTTP/1.1 200 "));
 }
@@ -190,5 +191,5 @@ fn a_full_inbox_is_a_503_with_its_reason() {
     let answer = house.ask("POST /pub/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert_eq!(house.counters.inbox_full.value(), 2);
-    assert_eq!(house.counters.refusals.value(), 2);
+    assert_eq!(house.counters.refusals.total(), 2);
 }

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use super::{Came, House, PATIENCE, Settings, Times, response, rest};
 use crate::broker::Kind;
 use crate::limits::Limits;
+use crate::metrics::Parts as _;
 
 const HEAD: &str = "POST /pub/a HTTP/1.1\r\nHost: x\r\n";
 const SHORT: Duration = Duration::from_millis(100);
@@ -118,7 +119,7 @@ fn a_413_reaches_a_client_that_still_sends() {
         assert!(answer.contains("connection: close\r\n"), "{answer}");
     }
     assert_eq!(house.counters.body_too_long.value(), 2);
-    assert_eq!(house.counters.refusals.value(), 2);
+    assert_eq!(house.counters.refusals.total(), 2);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn smuggling_shapes_are_refused() {
         assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
     }
     assert!(house.came.is_empty());
-    assert_eq!(house.counters.refusals.value(), 7);
+    assert_eq!(house.counters.refusals.total(), 7);
     let mut socket = house.connect();
     let plain = format!("{HEAD}Content-Length: 1\r\n\r\n1{HEAD}{chunked}\r\n0\r\n\r\n");
     socket.write_all(plain.as_bytes()).unwrap();
@@ -217,7 +218,7 @@ fn heads_that_are_too_large_are_refused() {
     let many = format!("{HEAD}{}\r\n", "X: y\r\n".repeat(101));
     assert_eq!(status(&house.ask_open(&many)), 431);
     assert_eq!(status(&house.ask_open("nonsense\r\n\r\n")), 400);
-    assert_eq!(house.counters.refusals.value(), 3);
+    assert_eq!(house.counters.refusals.total(), 3);
 }
 
 #[test]
@@ -252,7 +253,7 @@ fn routes_methods_and_topics_are_checked() {
         assert_eq!(answer.contains("\r\nupgrade: websocket\r\n"), expected == 426, "{answer}");
     }
     assert_eq!(house.counters.topic_too_long.value(), 2);
-    assert_eq!(house.counters.refusals.value(), 15);
+    assert_eq!(house.counters.refusals.total(), 15);
     let answer = house.ask("POST /pub/a HTTP/1.1\r\n\r\n");
     assert!(answer.ends_with("\r\n\r\nrequest has 0 Host fields, not 1\n"), "{answer}");
 }
@@ -316,7 +317,7 @@ fn a_reset_is_noticed_while_a_shard_has_the_post() {
     house.until(|| house.bodies.used() == 0);
     write!(next, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     assert_eq!(status(&response(&mut next)), 404);
-    assert_eq!(house.counters.refusals.value(), 1);
+    assert_eq!(house.counters.refusals.total(), 1);
 }
 
 #[test]

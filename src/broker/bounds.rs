@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::limits::{BACKLOGS_TOPICS_MAX, Budget, Limits, MEMORY_RESERVE_PARTS};
 use crate::memory::Meter;
-use crate::metrics::Counters;
+use crate::metrics::{self, Counters};
 
 /// The limits of one broker, the budgets that it shares with others, and where it counts.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Bounds {
     pub memory: Arc<Budget>,
     /// This broker's part of it.
     pub meter: Arc<Meter>,
+    /// Tells the time in microseconds, for how long a fan-out takes.
+    pub clock: fn() -> u64,
 }
 
 impl Bounds {
@@ -52,6 +54,7 @@ impl Bounds {
             meter: Arc::new(Meter::new(Arc::clone(&memory), Arc::clone(&counters))),
             memory,
             counters,
+            clock: metrics::microseconds,
         }
     }
 

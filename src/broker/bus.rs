@@ -60,7 +60,7 @@ impl Bus {
         if fanout.members() == 1 && !*echo {
             return;
         }
-        let range = fanout.publish(kind, payload, &mut turn.pool);
+        let range = fanout.publish(kind, payload, turn);
         if !*echo {
             fanout.published_by(seat.slot as usize, range, own);
         }
@@ -80,7 +80,7 @@ impl Bus {
         let fanout = &mut self.topics[topic];
         fanout.pace.count(turn.beat);
         if fanout.members() > 0 {
-            fanout.publish(kind, payload, &mut turn.pool);
+            fanout.publish(kind, payload, turn);
             mark(&mut self.topics, topic, turn, Job::Bus);
         }
         Ok(())

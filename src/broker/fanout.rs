@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::given::{Given, Landed};
 use super::pace::Pace;
+use super::turn::Turn;
 use super::waiting::Waiting;
 use super::{Kind, MemberId, Receivers};
 use crate::frame;
@@ -34,6 +36,10 @@ pub(super) struct Fanout {
     gone: usize,
     /// What was published in this turn.
     batch: Vec<u8>,
+    /// Messages in it.
+    messages: u32,
+    /// When it began, in microseconds of the broker's clock, if it is timed.
+    since: Option<u64>,
     /// Position behind the last byte of `batch`.
     end: u64,
     /// What is being given out, member by member.
@@ -60,15 +66,26 @@ struct Member {
 #[derive(Debug)]
 struct Flight {
     batch: Batch,
+    /// What it is, once all have it.
+    landed: Landed,
     /// Position of its first byte.
     start: u64,
     /// The next member to get it.
     next: usize,
 }
 
-/// What a bus peer published itself and must not hear, as positions, oldest first.
+/// What a bus peer published itself and must not hear, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct OwnFrames(Vec<Range<u64>>);
+pub(super) struct OwnFrames(Vec<Own>);
+
+/// Frames of a peer behind each other.
+#[derive(Debug)]
+struct Own {
+    /// Their positions.
+    range: Range<u64>,
+    /// How many they are.
+    messages: u32,
+}
 
 /// Where the own frames of members are found.
 pub(super) trait OwnFramesOf {
@@ -151,17 +168,25 @@ impl Fanout {
 
     /// Appends one message to the batch, for which there is memory; its positions.
     #[inline]
-    pub(super) fn publish(&mut self, kind: Kind, payload: &[u8], pool: &mut Pool) -> Range<u64> {
+    pub(super) fn publish(&mut self, kind: Kind, payload: &[u8], turn: &mut Turn) -> Range<u64> {
         if self.batch.capacity() == 0 {
-            self.batch = pool.take();
+            self.begin(turn);
         }
         let before = self.batch.len();
         frame::append(&mut self.batch, kind.op_code(), payload);
+        // each has bytes, which are bounded by far fewer
+        self.messages = self.messages.wrapping_add(1);
         let appended = self.batch.len() - before;
-        pool.meter.hold_asked(appended);
+        turn.pool.meter.hold_asked(appended);
         let start = self.end;
         self.end += appended as u64;
         start..self.end
+    }
+
+    /// A batch begins.
+    #[cold]
+    fn begin(&mut self, turn: &mut Turn) {
+        (self.batch, self.since) = turn.begin();
     }
 
     /// Remembers that the member at `slot` published `range` and must not hear it.
@@ -169,14 +194,15 @@ impl Fanout {
         self.members[slot].sent = true;
         let batch_start = self.end - self.batch.len() as u64;
         match own.0.last_mut() {
-            Some(last) if last.end == range.start && range.start > batch_start => {
-                last.end = range.end;
+            Some(last) if last.range.end == range.start && range.start > batch_start => {
+                last.range.end = range.end;
+                last.messages += 1;
             }
-            _ => own.0.push(range),
+            _ => own.0.push(Own { range, messages: 1 }),
         }
     }
 
-    /// Gives the batch to at most `writes` members; how many it was, and whether all have it.
+    /// Gives the batch to at most `writes` members; what they got, and the batch once all have it.
     /// What is published meanwhile gathers in the next batch.
     pub(super) fn flush(
         &mut self,
@@ -184,12 +210,13 @@ impl Fanout {
         members: &mut impl OwnFramesOf,
         pool: &mut Pool,
         receivers: &mut impl Receivers,
-    ) -> (usize, bool) {
-        if self.flight.is_none() && !self.seal(&pool.meter) {
-            return (0, true);
+    ) -> (Given, Option<Landed>) {
+        if self.flight.is_none() {
+            self.seal(&pool.meter);
         }
-        let Some(flight) = &mut self.flight else { return (0, true) };
+        let Some(flight) = &mut self.flight else { return (Given::default(), None) };
         let (mut written, mut seen) = (0, 0);
+        let mut parts = Given::default();
         for member in &mut self.members[flight.next..] {
             if written == writes {
                 break;
@@ -199,64 +226,69 @@ impl Fanout {
                 receivers.fan_out_whole(member.id, &flight.batch);
                 written += 1;
             } else if member.id != GONE {
-                written += usize::from(member.take_part(flight, members, receivers));
+                written += member.take_part(flight, members, receivers, &mut parts);
             }
         }
         flight.next += seen;
-        if flight.next < self.members.len() {
-            return (written, false);
-        }
-        self.land(members, pool);
-        (written, self.batch.is_empty())
+        let whole = (written - parts.writes) as u64 * u64::from(flight.landed.messages);
+        let given = Given { writes: written, messages: whole + parts.messages };
+        let has_landed = flight.next == self.members.len();
+        (given, if has_landed { self.land(members, pool) } else { None })
     }
 
-    /// Gives one member what gathered for it so far, ahead of its turn; how many writes it was.
-    /// Only for a member that leaves next: its place in the batches is not moved on.
+    /// Whether nothing is to be given out.
+    pub(super) const fn is_flushed(&self) -> bool {
+        self.flight.is_none() && self.batch.is_empty()
+    }
+
+    /// Gives one member what gathered for it so far, ahead of its turn; what it got. Only for a
+    /// member that leaves next: its place in the batches is not moved on.
     pub(super) fn settle(
         &mut self,
         slot: usize,
         members: &mut impl OwnFramesOf,
         meter: &Arc<Meter>,
         receivers: &mut impl Receivers,
-    ) -> usize {
+    ) -> Given {
         if self.flight.is_none() {
             self.seal(meter);
         }
-        let Some(flight) = &self.flight else { return 0 };
+        let mut given = Given::default();
+        let Some(flight) = &self.flight else { return given };
         let member = &mut self.members[slot];
-        let mut written = 0;
         if slot >= flight.next {
-            written += usize::from(member.take_part(flight, members, receivers));
+            member.take_part(flight, members, receivers, &mut given);
         }
         if !self.batch.is_empty() {
             let start = self.end - self.batch.len() as u64;
             let batch = Rc::new(Buffer::new(self.batch.clone(), meter));
-            let behind = Flight { batch, start, next: slot };
-            written += usize::from(member.take_part(&behind, members, receivers));
+            let landed = Landed { messages: self.messages, since: self.since };
+            let behind = Flight { batch, landed, start, next: slot };
+            member.take_part(&behind, members, receivers, &mut given);
         }
-        written
+        given
     }
 
     /// Puts the batch that gathered in flight, if there is one.
-    fn seal(&mut self, meter: &Arc<Meter>) -> bool {
+    fn seal(&mut self, meter: &Arc<Meter>) {
         if self.batch.is_empty() {
-            return false;
+            return;
         }
         let batch = Rc::new(Buffer::held(std::mem::take(&mut self.batch), meter));
         let start = self.end - batch.len() as u64;
-        self.flight = Some(Flight { batch, start, next: 0 });
+        let landed = Landed { messages: std::mem::take(&mut self.messages), since: self.since };
+        self.flight = Some(Flight { batch, landed, start, next: 0 });
         self.waiting.wake_all();
-        true
     }
 
     /// Everybody has the batch: its buffer goes back, tombstones go.
-    fn land(&mut self, members: &mut impl OwnFramesOf, pool: &mut Pool) {
-        let Some(flight) = self.flight.take() else { return };
+    fn land(&mut self, members: &mut impl OwnFramesOf, pool: &mut Pool) -> Option<Landed> {
+        let flight = self.flight.take()?;
         if let Ok(buffer) = Rc::try_unwrap(flight.batch) {
             pool.give(buffer.into_bytes());
         }
         if self.gone == 0 {
-            return;
+            return Some(flight.landed);
         }
         self.gone = 0;
         self.members.retain(|member| member.id != GONE);
@@ -264,56 +296,86 @@ impl Fanout {
         for (slot, member) in self.members.iter().enumerate() {
             members.moved(member.id, slot);
         }
+        Some(flight.landed)
     }
 }
 
 impl Member {
-    /// Gives the member what of the batch is for it; whether there was any.
+    /// Gives the member what of the batch is for it, in a write if there is any; adds that to what
+    /// was given, and says how many writes it was.
     #[cold]
     fn take_part(
         &mut self,
         flight: &Flight,
         members: &mut impl OwnFramesOf,
         receivers: &mut impl Receivers,
-    ) -> bool {
+        given: &mut Given,
+    ) -> usize {
         let length = flight.batch.len();
         let end = flight.start + length as u64;
         let from = self.since.clamp(flight.start, end);
+        let mut messages = flight.messages_from(from);
         let mut runs = SmallVec::new();
         if self.sent {
             let own = members.own_frames(self.id);
-            own.runs(from, flight.start..end, &mut runs);
+            messages -= own.runs(from, flight.start..end, &mut runs);
             self.sent = !own.0.is_empty();
         } else if from < end {
             runs.push(offset(from, flight.start)..length);
         }
         if runs.is_empty() {
-            return false;
+            return 0;
         }
         receivers.fan_out(self.id, &flight.batch, &runs);
-        true
+        given.writes += 1;
+        given.messages += u64::from(messages);
+        1
+    }
+}
+
+impl Flight {
+    /// Messages from this position of the batch on, which is a frame's.
+    fn messages_from(&self, position: u64) -> u32 {
+        let mut at = offset(position, self.start);
+        if at == 0 {
+            return self.landed.messages;
+        }
+        let mut messages = 0;
+        while at < self.batch.len() {
+            at = frame::sent_at(&self.batch, at).range.end;
+            messages += 1;
+        }
+        messages
     }
 }
 
 impl OwnFrames {
     /// What is left of the positions `from..batch.end` without the own frames, as ranges of the
-    /// batch; forgets the frames that the batch holds.
-    fn runs(&mut self, from: u64, batch: Range<u64>, runs: &mut SmallVec<[Range<usize>; 4]>) {
+    /// batch; forgets the frames that the batch holds, and says how many they were.
+    fn runs(
+        &mut self,
+        from: u64,
+        batch: Range<u64>,
+        runs: &mut SmallVec<[Range<usize>; 4]>,
+    ) -> u32 {
         let mut at = from;
         let mut add = |range: Range<u64>| {
             if range.start < range.end {
                 runs.push(offset(range.start, batch.start)..offset(range.end, batch.start));
             }
         };
-        let inside = self.0.iter().take_while(|own| own.end <= batch.end).count();
+        let inside = self.0.iter().take_while(|own| own.range.end <= batch.end).count();
+        let mut messages = 0;
         for own in self.0.drain(..inside) {
-            add(at..own.start);
-            at = at.max(own.end);
+            add(at..own.range.start);
+            at = at.max(own.range.end);
+            messages += own.messages;
         }
         add(at..batch.end);
         if self.0.is_empty() && self.0.capacity() > OWN_RANGES_KEPT {
             self.0 = vec![];
         }
+        messages
     }
 }
 

@@ -72,6 +72,10 @@ pub(super) struct Puller {
     pub(super) topic: TopicId,
     /// Jobs given to it in this turn.
     pub(super) pending: Vec<u8>,
+    /// How many they are.
+    pub(super) jobs: u32,
+    /// When the first of them was given, in microseconds of the broker's clock, if it is timed.
+    pub(super) since: Option<u64>,
     /// Bytes of earlier jobs that its socket has not taken.
     pub(super) outbound: usize,
     /// Whether the flusher has a job for it.
@@ -82,7 +86,15 @@ pub(super) struct Puller {
 
 impl Puller {
     pub(super) const fn new(topic: TopicId) -> Self {
-        Self { topic, pending: vec![], outbound: 0, queued: false, stalled: false }
+        Self {
+            topic,
+            pending: vec![],
+            jobs: 0,
+            since: None,
+            outbound: 0,
+            queued: false,
+            stalled: false,
+        }
     }
 
     /// Whether a job whose frame has this size may be given to it. One that has nothing takes

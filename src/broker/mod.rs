@@ -9,6 +9,7 @@ pub(crate) mod bench;
 mod bounds;
 mod bus;
 mod fanout;
+mod given;
 mod member;
 mod pace;
 mod pubsub;
@@ -17,6 +18,7 @@ mod ring;
 mod role;
 mod room;
 mod slots;
+mod stopwatch;
 mod survey;
 pub mod topic;
 mod topic_tree;
@@ -107,7 +109,7 @@ impl Broker {
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
         let pool = Pool::new(Arc::clone(&bounds.meter));
-        let turn = Turn::new(pool);
+        let turn = Turn::new(pool, bounds.clock);
         Self {
             bounds,
             members: Members::default(),
@@ -170,13 +172,13 @@ impl Broker {
                 _ => return,
             };
             let slot = seat.slot as usize;
-            let written = topics[seat.topic].settle(
+            let given = topics[seat.topic].settle(
                 slot,
                 &mut broker.members,
                 &broker.bounds.meter,
                 receivers,
             );
-            pattern.of(&broker.bounds.counters.batches_out).add(written as u64);
+            given.count(pattern, &broker.bounds.counters);
         });
     }
 

@@ -101,7 +101,7 @@ impl PubSub {
             let fanout = &mut self.topics[*id];
             fanout.pace.count(turn.beat);
             if fanout.members() > 0 {
-                fanout.publish(kind, payload, &mut turn.pool);
+                fanout.publish(kind, payload, turn);
                 mark(&mut self.topics, *id, turn, Job::PubSub);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::given::Landed;
 use super::member::{Members, Part, Puller};
 use super::pace::Pace;
 use super::ring::Ring;
@@ -289,7 +290,7 @@ impl PushPull {
         }
     }
 
-    /// Writes a puller's jobs of this turn, all at once; whether there were any.
+    /// Writes a puller's jobs of this turn, all at once, if there are any.
     pub(super) fn deliver(
         &mut self,
         id: MemberId,
@@ -297,13 +298,14 @@ impl PushPull {
         bounds: &Bounds,
         turn: &mut Turn,
         receivers: &mut impl Receivers,
-    ) -> bool {
+    ) -> Option<Landed> {
         // it may have left since, and its id may belong to another by now
-        let Some(Part::Puller(puller)) = members.get_mut(id) else { return false };
+        let Some(Part::Puller(puller)) = members.get_mut(id) else { return None };
         puller.queued = false;
         if puller.pending.is_empty() {
-            return false;
+            return None;
         }
+        let landed = Landed { messages: std::mem::take(&mut puller.jobs), since: puller.since };
         turn.pool.meter.release(puller.pending.len());
         self.pending -= puller.pending.len();
         let taken = receivers.jobs(id, std::mem::take(&mut puller.pending));
@@ -312,7 +314,7 @@ impl PushPull {
             turn.pool.give(spare);
         }
         self.resume(id, members, bounds, turn);
-        true
+        Some(landed)
     }
 
     /// A puller's socket took something.
@@ -362,8 +364,9 @@ fn give<'a>(
     let puller = members.puller_mut(id);
     turn.pool.meter.hold(bytes);
     if puller.pending.capacity() == 0 {
-        puller.pending = turn.pool.take();
+        (puller.pending, puller.since) = turn.begin();
     }
+    puller.jobs = puller.jobs.wrapping_add(1);
     if !puller.queued {
         puller.queued = true;
         turn.jobs.push_back(Job::Puller(id));

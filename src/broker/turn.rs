@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::fanout::{Fanout, Pool};
+use super::given::Given;
 use super::pace::Beat;
+use super::stopwatch::Stopwatch;
 use super::topic_tree::{TopicId, TopicTree};
 use super::{Broker, MemberId, Pattern, Receivers, release};
 use crate::limits::MEMORY_LEASE_BYTES;
@@ -25,12 +27,20 @@ pub(super) struct Turn {
     pub(super) pool: Pool,
     /// When it is, for what is counted by time.
     pub(super) beat: Beat,
+    /// Times what gathers.
+    watch: Stopwatch,
 }
 
 impl Turn {
     /// Nothing gathered so far.
-    pub(super) fn new(pool: Pool) -> Self {
-        Self { jobs: VecDeque::new(), pool, beat: Beat::default() }
+    pub(super) fn new(pool: Pool, clock: fn() -> u64) -> Self {
+        let watch = Stopwatch::new(clock);
+        Self { jobs: VecDeque::new(), pool, beat: Beat::default(), watch }
+    }
+
+    /// A buffer for a batch that begins now, and when that is, if it is timed.
+    pub(super) fn begin(&mut self) -> (Vec<u8>, Option<u64>) {
+        (self.pool.take(), self.watch.begin())
     }
 }
 
@@ -59,6 +69,7 @@ impl Broker {
     /// and passes on what it does not need. Whether anything is left for the next turn.
     pub fn flush(&mut self, writes: usize, receivers: &mut impl Receivers) -> bool {
         self.change(|broker| {
+            broker.turn.watch.flush();
             let mut writes = writes;
             let mut round = broker.turn.jobs.len();
             while writes > 0
@@ -86,24 +97,32 @@ impl Broker {
             Job::Bus(id) => (Pattern::Bus, &mut self.bus.topics, id),
             Job::PubSub(id) => (Pattern::PubSub, &mut self.pubsub.topics, id),
             Job::Puller(id) => {
-                let written = self.pushpull.deliver(id, members, bounds, turn, receivers);
-                bounds.counters.batches_out.pushpull.add(u64::from(written));
-                return (usize::from(written), true);
+                let landed = self.pushpull.deliver(id, members, bounds, turn, receivers);
+                let Some(landed) = landed else { return (0, true) };
+                let given = Given { writes: 1, messages: landed.messages.into() };
+                given.count(Pattern::PushPull, &bounds.counters);
+                landed.count(&turn.watch, Pattern::PushPull, &bounds.counters);
+                return (1, true);
             }
         };
         let fanout = &mut tree[id];
-        let (written, finished) = fanout.flush(writes, members, &mut turn.pool, receivers);
-        pattern.of(&bounds.counters.batches_out).add(written as u64);
-        if finished {
+        let (given, landed) = fanout.flush(writes, members, &mut turn.pool, receivers);
+        given.count(pattern, &bounds.counters);
+        if let Some(landed) = landed {
+            landed.count(&turn.watch, pattern, &bounds.counters);
+        }
+        let is_finished = fanout.is_flushed();
+        if is_finished {
             fanout.queued = false;
             release(tree, id, bounds);
         }
-        (written, finished)
+        (given.writes, is_finished)
     }
 
     /// So many milliseconds have passed since somebody began to count.
     pub fn beat(&mut self, now: u64) {
         self.turn.beat = self.turn.beat.next(now);
+        self.turn.watch.beat();
     }
 
     /// Gives back memory that no turn since the last few calls has needed.

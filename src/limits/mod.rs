@@ -169,6 +169,10 @@ pub const LINGER_MAX: Duration = Duration::from_secs(2);
 pub const SWEEP_INTERVAL_MAX: Duration = Duration::from_millis(500);
 /// Connections that the sweep looks at before the others get their turn.
 pub const SWEEP_TURN_MAX: usize = 1024;
+/// Turns of fan-outs between two sweeps that are all timed.
+pub const FAN_OUTS_TIMED: u32 = 16;
+/// Of the others, one in so many is.
+pub const FAN_OUTS_TIMED_RATIO: u32 = 16;
 
 /// Topics or connections that a shard looks at for an operator before the others get their turn. So
 /// many take about 100 us.

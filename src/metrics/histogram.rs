@@ -1,6 +1,6 @@
 //! How often values of which size came, counted by one thread and read by any.
 
-use super::Counter;
+use super::{ByPattern, Counter, Counters, Metrics};
 
 /// Counts in steps: the first goes up to 2^`FIRST`, each next one to 2^`STEP` times as much, and
 /// what is above the last has a place of its own.
@@ -22,6 +22,17 @@ pub struct Counted {
     pub sum: u64,
     /// How many there were.
     pub count: u64,
+}
+
+impl Counted {
+    /// Adds what another counted in the same steps.
+    fn add(&mut self, other: &Self) {
+        for ((_, count), (_, more)) in self.steps.iter_mut().zip(&other.steps) {
+            *count += more;
+        }
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.count += other.count;
+    }
 }
 
 impl<const FIRST: u32, const STEP: u32, const STEPS: usize> Default
@@ -55,6 +66,23 @@ impl<const FIRST: u32, const STEP: u32, const STEPS: usize> Histogram<FIRST, STE
         });
         let steps = steps.collect();
         Counted { steps, sum: self.sum.value(), count: count + self.above.value() }
+    }
+}
+
+impl Metrics {
+    /// Histograms of all patterns, by the names that patterns have outside, over all threads.
+    pub fn by_pattern<const FIRST: u32, const STEP: u32, const STEPS: usize>(
+        &self,
+        of: impl Fn(&Counters) -> &ByPattern<Histogram<FIRST, STEP, STEPS>>,
+    ) -> [(&'static str, Counted); 3] {
+        let none = ByPattern::<Histogram<FIRST, STEP, STEPS>>::default();
+        let mut sums = none.each().map(|(word, none)| (word, none.counted()));
+        for thread in &self.threads {
+            for ((_, sum), (_, more)) in sums.iter_mut().zip(of(thread).each()) {
+                sum.add(&more.counted());
+            }
+        }
+        sums
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counters: each thread writes its own, anybody reads them all.
 
+mod clock;
 mod histogram;
 mod parts;
 mod pulse;
@@ -9,10 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+pub use self::clock::microseconds;
 pub use self::histogram::{Counted, Histogram};
 pub use self::parts::{ByCode, ByPattern, Part, Parts, REFUSAL_CODES_MAX};
 pub use self::pulse::Pulse;
 use crate::limits::SHARD_STUCK_AFTER;
+
+/// Up to 1, 2, 4 ... 4,096 messages.
+pub type BatchMessages = Histogram<0, 1, 13>;
+/// Up to 16, 32, 64 ... microseconds; the last step ends at 8.4 s.
+pub type FanOut = Histogram<4, 1, 20>;
 
 /// A count with one writing thread: a load and a store, no locked instruction.
 #[derive(Default)]
@@ -73,6 +80,11 @@ macro_rules! counters {
         #[repr(align(128))]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: counters!(@type $($type)?),)+
+            /// How many messages each batch had, or one puller's jobs of one turn.
+            pub batch_messages: ByPattern<BatchMessages>,
+            /// Microseconds from a batch's first message until its last receiver was given it: of
+            /// all batches while they are few, of some when they are many.
+            pub fan_out: ByPattern<FanOut>,
             /// What it says of its loop, if it is a shard.
             pub pulse: Pulse,
         }
@@ -133,6 +145,9 @@ counters! {
     messages_ignored,
     /// Batches written to one receiver, or queued for it.
     batches_out: ByPattern,
+    /// The messages in them, one for each receiver: deliveries. What a slow consumer then loses has
+    /// counters of its own, and a job that goes on to another puller counts again.
+    messages_out: ByPattern,
     /// Jobs that went back to a backlog since their puller left.
     jobs_returned,
     /// Times that free memory was given back to the system.

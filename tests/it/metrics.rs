@@ -2,13 +2,20 @@
 
 #![expect(clippy::float_cmp, reason = "what is counted is whole")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use mercury::broker::topic::Topic;
+use mercury::broker::{Bounds, Broker, Kind, MemberId, Pattern, Receivers, Role, Taken};
 use mercury::code::REFUSALS;
-use mercury::metrics::Counters;
+use mercury::limits::Limits;
+use mercury::metrics::{Counted, Counters};
+use mercury::outbound::Batch;
 
 use crate::admin::{administered, ask};
 use crate::server::TestServer;
@@ -152,10 +159,14 @@ async fn what_goes_on_is_counted_by_pattern() {
     assert_eq!(by_pattern(&server, "bus", came).await, [1.0, 12.0, 0.0, 0.0]);
     assert_eq!(by_pattern(&server, "pubsub", came).await, [1.0, 4.0, 0.0, 0.0]);
     assert_eq!(by_pattern(&server, "pushpull", came).await, [0.0, 0.0, 3.0, 11.0]);
-    let went = ["batches_out_total"];
-    assert_eq!(by_pattern(&server, "bus", went).await, [1.0]);
-    assert_eq!(by_pattern(&server, "pubsub", went).await, [1.0]);
-    assert_eq!(by_pattern(&server, "pushpull", went).await, [3.0]);
+    let went = ["batches_out_total", "messages_out_total"];
+    assert_eq!(by_pattern(&server, "bus", went).await, [1.0, 1.0]);
+    assert_eq!(by_pattern(&server, "pubsub", went).await, [1.0, 1.0]);
+    assert_eq!(by_pattern(&server, "pushpull", went).await, [3.0, 3.0]);
+    let batches = ["batch_messages_count", "batch_messages_sum", "fan_out_seconds_count"];
+    assert_eq!(by_pattern(&server, "bus", batches).await, [1.0, 1.0, 1.0]);
+    assert_eq!(by_pattern(&server, "pubsub", batches).await, [1.0, 1.0, 1.0]);
+    assert_eq!(by_pattern(&server, "pushpull", batches).await, [3.0, 3.0, 3.0]);
     // a handshake is one of a hundred bytes and more; a short message has two in front
     let handshake =
         by_pattern(&server, "pushpull", ["bytes_out_total"]).await[0] - 3.0 * 2.0 - 11.0;
@@ -168,6 +179,66 @@ async fn what_goes_on_is_counted_by_pattern() {
     server.until(|counters| &counters.connections, 3).await;
     assert_eq!(by_pattern(&server, "pubsub", now).await, [0.0, 2.0, 2.0]);
     assert_eq!(by_pattern(&server, "bus", now).await, [2.0, 2.0, 0.0]);
+}
+
+thread_local! {
+    /// Microseconds by the clock of a broker that a test tells the time.
+    static CLOCK: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Receivers that take long.
+struct Slow;
+
+impl Receivers for Slow {
+    fn fan_out(&mut self, _: MemberId, _: &Batch, _: &[Range<usize>]) {
+        CLOCK.set(CLOCK.get() + 10);
+    }
+
+    fn jobs(&mut self, _: MemberId, frames: Vec<u8>) -> Taken {
+        CLOCK.set(CLOCK.get() + 10);
+        Taken { outbound: 0, spare: Some(frames) }
+    }
+}
+
+#[test]
+fn a_fan_out_takes_until_the_last_receiver_has_the_batch() {
+    let counters = Arc::new(Counters::default());
+    let bounds = Bounds::new(&Limits::default(), Arc::clone(&counters));
+    let mut broker = Broker::new(Bounds { clock: || CLOCK.get(), ..bounds });
+    let topic = Topic::parse("a", 1024).unwrap();
+    for role in [Role::Subscriber, Role::Subscriber, Role::Subscriber, Role::Puller] {
+        broker.join(role, &topic, false).unwrap();
+    }
+    let post = |broker: &mut Broker, pattern, at| {
+        CLOCK.set(at);
+        broker.post(pattern, &topic, Kind::Text, b"x").unwrap().unwrap();
+    };
+    let fan_out = |pattern: Pattern| {
+        let Counted { sum, count, .. } = pattern.of(&counters.fan_out).counted();
+        (sum, count)
+    };
+    let messages = |pattern: Pattern| pattern.of(&counters.batch_messages).counted().sum;
+    post(&mut broker, Pattern::PubSub, 1_000);
+    post(&mut broker, Pattern::PubSub, 1_100);
+    CLOCK.set(1_200);
+    assert!(broker.flush(2, &mut Slow));
+    assert_eq!(fan_out(Pattern::PubSub), (0, 0), "the third has not got it");
+    // the next batch begins while the first one is still on its way
+    post(&mut broker, Pattern::PubSub, 2_000);
+    assert!(broker.flush(1, &mut Slow));
+    assert_eq!(fan_out(Pattern::PubSub), (1_010, 1));
+    assert_eq!(messages(Pattern::PubSub), 2);
+    assert!(!broker.flush(3, &mut Slow));
+    assert_eq!(fan_out(Pattern::PubSub), (1_010 + 40, 2));
+    assert_eq!(messages(Pattern::PubSub), 3);
+    assert_eq!(counters.messages_out.pubsub.value(), 9);
+    assert_eq!(counters.batches_out.pubsub.value(), 6);
+    // what begins between two flushes has the time of the first
+    post(&mut broker, Pattern::PushPull, 3_000);
+    post(&mut broker, Pattern::PubSub, 3_500);
+    assert!(!broker.flush(4, &mut Slow));
+    assert_eq!(fan_out(Pattern::PushPull), (510, 1));
+    assert_eq!(fan_out(Pattern::PubSub), (1_050 + 540, 3));
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ struct Model {
     /// Pullers of each topic in the order of their turns, and whose turn it is.
     rings: BTreeMap<&'static str, (Vec<u32>, usize)>,
     backlogs: BTreeMap<&'static str, VecDeque<u64>>,
+    /// Writes to receivers and messages in them, by pattern.
+    given: BTreeMap<Pattern, (u64, u64)>,
 }
 
 struct Member {
@@ -136,9 +138,12 @@ impl Model {
 impl Receivers for Model {
     fn fan_out(&mut self, id: MemberId, batch: &Batch, runs: &[Range<usize>]) {
         let member = self.members.get_mut(&id.0).expect("nothing is given to one that left");
+        let (writes, messages) = self.given.entry(member.role.pattern()).or_default();
+        *writes += 1;
         for run in runs {
             let mut at = run.start;
             while at < run.end {
+                *messages += 1;
                 let sent = sent_at(batch, at);
                 at = sent.range.end;
                 assert_eq!(member.due.pop_front(), Some(number(&batch[sent.range])), "{id:?}");
@@ -148,7 +153,10 @@ impl Receivers for Model {
 
     fn jobs(&mut self, id: MemberId, frames: Vec<u8>) -> Taken {
         let member = self.members.get_mut(&id.0).expect("nothing is given to one that left");
+        let (writes, messages) = self.given.entry(Pattern::PushPull).or_default();
+        *writes += 1;
         for frame in frames.chunks(FRAME_BYTES) {
+            *messages += 1;
             let job = number(frame);
             assert_eq!(member.due.pop_front(), Some(job), "{id:?}");
             if member.blocked || !member.outbound.is_empty() {
@@ -168,6 +176,7 @@ fn number(frame: &[u8]) -> u64 {
 
 struct Run {
     random: StdRng,
+    counters: Arc<Counters>,
     broker: Broker,
     model: Model,
     published: u64,
@@ -304,6 +313,18 @@ impl Run {
             assert_eq!(backlogs.remove(*name).unwrap_or(0), backlog.len(), "backlog of {name}");
         }
         assert!(backlogs.is_empty());
+        for (pattern, given) in &self.model.given {
+            let Counters { batches_out, messages_out, batch_messages, fan_out, .. } =
+                &*self.counters;
+            let counted = (pattern.of(batches_out).value(), pattern.of(messages_out).value());
+            assert_eq!(counted, *given, "{pattern:?}");
+            let batches = pattern.of(batch_messages).counted();
+            let timed = pattern.of(fan_out).counted().count;
+            assert!(timed > 0 && timed <= batches.count, "{pattern:?}: {timed} of {batches:?}");
+            if *pattern == Pattern::PushPull {
+                assert_eq!((batches.count, batches.sum), *given);
+            }
+        }
     }
 }
 
@@ -325,7 +346,8 @@ fn the_broker_does_what_the_naive_model_says() {
     let counters = Arc::new(Counters::default());
     let broker = Broker::new(Bounds::new(&limits, Arc::clone(&counters)));
     let random = StdRng::seed_from_u64(seed);
-    let mut run = Run { random, broker, model: Model::default(), published: 0 };
+    let model = Model::default();
+    let mut run = Run { random, counters: Arc::clone(&counters), broker, model, published: 0 };
     for step in 0..steps {
         run.step();
         if step % 50 == 0 {

@@ -34,6 +34,7 @@ impl Collector for Seen {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut page = Page(&mut encoder);
         self.counts(&mut page)?;
+        self.by_pattern(&mut page)?;
         self.by_shard(&mut page)?;
         self.process(&mut page)
     }
@@ -53,6 +54,23 @@ impl Seen {
             }
         }
         Ok(())
+    }
+
+    /// How large batches are, and how long they take; all shards together.
+    fn by_pattern(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let label = |(word, counted): (&str, _)| (vec![("pattern", word.to_owned())], counted);
+        page.histograms(
+            "batch_messages",
+            "Messages that left together: those of a batch, or a puller's jobs of one turn.",
+            1.0,
+            self.metrics.by_pattern(|counters| &counters.batch_messages).map(label),
+        )?;
+        page.histograms(
+            "fan_out_seconds",
+            "From a batch's first message to its last receiver; of many batches, some are timed.",
+            MICROSECONDS,
+            self.metrics.by_pattern(|counters| &counters.fan_out).map(label),
+        )
     }
 
     /// What each shard says.

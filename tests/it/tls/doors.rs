@@ -12,6 +12,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::{Pair, Speaker, VERSIONS, simple, start};
 use crate::configuration::Folder;
+use crate::frames::handshake;
 use crate::process::Process;
 use crate::server::PATIENCE;
 
@@ -184,6 +185,51 @@ async fn who_is_turned_away_before_the_first_request_is_told_so_through_tls() {
     let request = "GET /sub/fry HTTP/1.1\r\nHost: localhost:1\r\n\r\n";
     assert_eq!(status(&speaker.exchange(server.port, request).await), "429");
     drop(inside);
+}
+
+#[tokio::test]
+async fn a_proxy_names_its_client_in_front_of_the_handshake() {
+    let (folder, pair) = (Folder::with(&[]), Pair::new());
+    pair.write(&folder, "own");
+    let server = start(&folder, "&proxy=1", |config| {
+        config.proxies.are_believed = true;
+        config.limits.address_connections_max = Some(1);
+    });
+    let speaker = Speaker::new(&[&pair], &VERSIONS, None);
+    let come = async |client: &str| {
+        let mut stream = server.raw().await;
+        let header = format!("PROXY TCP4 {client} 10.0.0.1 4711 443\r\n");
+        stream.write_all(header.as_bytes()).await.unwrap();
+        let mut stream = speaker.over(stream).await.unwrap();
+        stream.write_all(handshake("/sub/fry").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("an answer").unwrap();
+        (stream, String::from_utf8_lossy(&answer).into_owned())
+    };
+    let (_fry, answer) = come("203.0.113.7").await;
+    assert_eq!(status(&answer), "101");
+    assert_eq!(status(&come("203.0.113.7").await.1), "429");
+    let (_leela, answer) = come("203.0.113.8").await;
+    assert_eq!(status(&answer), "101");
+    assert_eq!(server.count(|c| &c.address_full), 1);
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_handshakes_that_do_not_end() {
+    let (_folder, server, speaker) = simple(|config| {
+        config.limits.drain_max = PATIENCE * 10;
+        config.limits.tls_handshake_max = PATIENCE * 10;
+    });
+    let mut half = server.raw().await;
+    half.write_all(b"\x16\x03\x01\x02\x00\x01").await.unwrap();
+    // whoever comes later is looked at later
+    speaker.join(server.port, "/sub/fry").await.close().await;
+    let drained = timeout(PATIENCE, server.drain()).await.expect("an end before any deadline");
+    assert_eq!((drained.cut, drained.cut_bytes), (0, 0));
+    let mut rest = vec![];
+    let ended = timeout(PATIENCE, half.read_to_end(&mut rest)).await.expect("an end");
+    // it is of no matter whether as an end or as a reset
+    assert!(ended.is_err() || rest.is_empty(), "{rest:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod pin;
 mod proxies;
 mod size;
 mod top;
+mod way;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -27,7 +28,8 @@ pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};
 pub use proxies::{ForwardedField, Network, NetworkError, Proxies};
 pub use size::{Size, SizeError};
-pub use top::{Target, TargetError, Top, Way};
+pub use top::{Target, TargetError, Top};
+pub use way::Way;
 
 /// All settings of one broker.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,8 @@
 //! What `mercury top` is told: whom to look at, and how often.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Endpoint, Listen};
+use super::Way;
 
 /// The port that README and examples give to `--admin`; what a URL without one means.
 const PORT_DEFAULT: u16 = 3001;
@@ -28,15 +27,6 @@ pub struct Target {
     pub way: Way,
 }
 
-/// How to get to a broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// Over TCP, to a name or an address, and a port.
-    Tcp(String, u16),
-    /// Through a Unix socket.
-    Unix(PathBuf),
-}
-
 /// No place where a broker could answer operators.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not a URL like http://127.0.0.1:3001 or http+unix://%2Frun%2Fmercury-admin.sock")]
@@ -51,50 +41,13 @@ impl Target {
             return Err(TargetError);
         }
         let way = match scheme.to_ascii_lowercase().as_str() {
-            "http" => tcp(rest)?,
+            "http" => Way::tcp(rest, PORT_DEFAULT),
             // as --admin says it
-            "http+unix" => match Listen::parse(url).map_err(|_| TargetError)?.endpoint {
-                Endpoint::Unix { path, .. } => Way::Unix(path),
-                Endpoint::Tcp { .. } => return Err(TargetError),
-            },
-            _ => return Err(TargetError),
+            "http+unix" => Way::unix(rest),
+            _ => None,
         };
-        Ok(Self { url: url.to_owned(), way })
+        Ok(Self { url: url.to_owned(), way: way.ok_or(TargetError)? })
     }
-
-    /// What a request calls it: a name that every broker takes for its own.
-    #[must_use]
-    pub fn host(&self) -> String {
-        match &self.way {
-            Way::Tcp(host, port) if host.contains(':') => format!("[{host}]:{port}"),
-            Way::Tcp(host, port) => format!("{host}:{port}"),
-            Way::Unix(_) => "localhost".to_owned(),
-        }
-    }
-}
-
-/// Host and port; brackets keep the colons of IPv6 together.
-fn tcp(authority: &str) -> Result<Way, TargetError> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, behind) = rest.split_once(']').ok_or(TargetError)?;
-            host.parse::<std::net::Ipv6Addr>().map_err(|_| TargetError)?;
-            (host, behind.strip_prefix(':').or_else(|| behind.is_empty().then_some("")))
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, Some("")),
-        },
-    };
-    let port = match port.ok_or(TargetError)? {
-        "" => PORT_DEFAULT,
-        port => port.parse().map_err(|_| TargetError)?,
-    };
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-    if host.is_empty() || !host.bytes().all(is_host) {
-        return Err(TargetError);
-    }
-    Ok(Way::Tcp(host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -114,7 +67,7 @@ mod tests {
             ("http+unix://%C3%BC", Way::Unix("ü".into()), "localhost"),
         ] {
             let target = Target::parse(url).unwrap();
-            assert_eq!((target.host().as_str(), target.way), (host, way), "{url}");
+            assert_eq!((target.way.host().as_str(), target.way), (host, way), "{url}");
         }
     }
 

@@ -104,7 +104,7 @@ async fn ask(
     path: &str,
 ) -> Result<Bytes, ClientError> {
     let broken = |source| ClientError::Broken { url: target.url.clone(), source };
-    let request = Request::get(path).header(HOST, target.host()).body(Empty::<Bytes>::new());
+    let request = Request::get(path).header(HOST, target.way.host()).body(Empty::<Bytes>::new());
     let request = request.expect("paths and hosts are checked");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let answering = async move {

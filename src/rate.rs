@@ -7,6 +7,9 @@ use std::num::NonZeroU64;
 const COUNT_MAX: u64 = 1_000_000;
 /// The times that a rate may be for, in nanoseconds; the first one need not be said.
 const TIMES: [(&str, u64); 3] = [("s", SECOND), ("m", 60 * SECOND), ("h", 3600 * SECOND)];
+/// Who sends evenly makes up for no more than this, in nanoseconds: a timer's slack, and not a
+/// standstill.
+const LATE_MAX: u64 = SECOND / 20;
 /// In nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
@@ -66,6 +69,13 @@ impl Rate {
         let burst = (SECOND / self.interval).max(1);
         let early_max = (burst - 1) * self.interval;
         (due.saturating_sub(now) <= early_max).then(|| due.max(now) + self.interval)
+    }
+
+    /// When the next event is due if they come evenly, for who waits until each is due: this one
+    /// was at `due`, and happens `now`.
+    #[must_use]
+    pub fn after(self, due: u64, now: u64) -> u64 {
+        due.max(now.saturating_sub(LATE_MAX)) + self.interval
     }
 }
 
@@ -141,6 +151,15 @@ mod tests {
         assert_eq!(admitted(rate("100/s"), &mut due, 0, SECOND / 1000, 10_000), 100 + 999);
         // a second of silence later there is a whole burst again
         assert_eq!(admitted(rate("100/s"), &mut due, 11 * SECOND, 0, 1000), 100);
+    }
+
+    #[test]
+    fn who_sends_evenly_catches_up_with_a_timer_and_not_with_a_standstill() {
+        let rate = rate("100/s");
+        assert_eq!(rate.after(SECOND, SECOND), SECOND + SECOND / 100);
+        // late by the slack of a timer
+        assert_eq!(rate.after(SECOND, SECOND + 1_000_000), SECOND + SECOND / 100);
+        assert_eq!(rate.after(SECOND, 10 * SECOND), 10 * SECOND - LATE_MAX + SECOND / 100);
     }
 
     #[test]

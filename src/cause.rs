@@ -1,4 +1,4 @@
-//! Why the system said no, as a sentence ends.
+//! Why the system said no, as a sentence ends; and sentences that stay one line.
 
 use std::io;
 
@@ -8,6 +8,19 @@ pub(crate) fn words(error: &io::Error) -> String {
     let words = text.split(" (os error").next().unwrap_or(&text);
     let first = words.chars().take(1).flat_map(char::to_lowercase);
     first.chain(words.chars().skip(1)).collect()
+}
+
+/// A sentence that may hold anything: control characters would break its line, or the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::{Inherited, Server};
 use crate::systemd;
 use crate::telemetry::{self, Announcement};
+use crate::terminal;
 use crate::top;
 
 /// Target of the lines about the whole broker, for which operators' rules look.
@@ -49,6 +50,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             .and_then(|()| io::stdout().write_all(verdict.as_bytes()).map_err(Exit::start)),
         Ok(Invocation::Top(top)) => top::run(&top).map_err(Exit::start),
         Ok(Invocation::Health(target)) => top::health(&target).map_err(Exit::start),
+        Ok(Invocation::Terminal(terminal)) => return ExitCode::from(terminal::run(&terminal)),
         Ok(Invocation::Print(text)) => io::stdout().write_all(text.as_bytes()).map_err(Exit::start),
         Err(exit) => Err(exit),
     };

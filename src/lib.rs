@@ -1,10 +1,10 @@
 //! A WebSocket message broker whose URL is its protocol.
 //!
 //! Modules stand in ranks, and each imports only from a lower one: `main` 8, `command` 7, `server`,
-//! `cli`, `systemd`, `telemetry`, `top` 6, `shard` 5, `http` and `connection` 4, `handover` 3,
-//! `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`, `cause`,
-//! `grouped`, `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`, `config`,
-//! `contents`, `tls`, `socket`, `faults`. The picture and the reasons are in
+//! `cli`, `systemd`, `telemetry`, `terminal`, `top` 6, `shard` 5, `http` and `connection` 4,
+//! `handover` 3, `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`,
+//! `cause`, `grouped`, `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`,
+//! `config`, `contents`, `tls`, `socket`, `faults`. The picture and the reasons are in
 //! `docs/architecture.md`.
 
 pub mod broker;
@@ -35,6 +35,7 @@ pub mod slow_consumer;
 mod socket;
 pub mod systemd;
 pub mod telemetry;
+mod terminal;
 pub mod tls;
 mod top;
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cause;
+
 /// Wrong words on the command line or in the environment.
 const STATUS_USAGE: u8 = 2;
 /// Anything else that keeps the broker from starting.
@@ -31,17 +33,8 @@ impl Exit {
         Self::new(STATUS_START, &reason)
     }
 
-    /// A value may hold anything: control characters would break the line, or the terminal.
     fn new(status: u8, reason: &dyn fmt::Display) -> Self {
-        let mut message = String::new();
-        for character in reason.to_string().chars() {
-            if character.is_control() {
-                message.extend(character.escape_default());
-            } else {
-                message.push(character);
-            }
-        }
-        Self { status, message }
+        Self { status, message: cause::one_line(&reason.to_string()) }
     }
 
     /// Writes the line to standard error.
@@ -51,11 +44,9 @@ impl Exit {
         drop(stderr().write_all(format!("mercury: {}\n", self.message).as_bytes()));
         ExitCode::from(self.status)
     }
-}
 
-impl From<clap::Error> for Exit {
-    /// clap's paragraphs as one line.
-    fn from(error: clap::Error) -> Self {
+    /// clap's paragraphs as one line; `page` is the command whose help says more.
+    pub(super) fn misread(error: &clap::Error, page: &str) -> Self {
         let text = |kind| match error.get(kind) {
             Some(ContextValue::String(text)) => text.as_str(),
             Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
@@ -73,17 +64,17 @@ impl From<clap::Error> for Exit {
                 )
             }
             ErrorKind::UnknownArgument if !argument.starts_with('-') => {
-                format!("unexpected argument '{argument}', see mercury help broker")
+                format!("unexpected argument '{argument}', see mercury help {page}")
             }
             ErrorKind::UnknownArgument => match text(ContextKind::SuggestedArg) {
-                "" => format!("{flag}: unknown option, see mercury help broker"),
+                "" => format!("{flag}: unknown option, see mercury help {page}"),
                 suggestion => format!("{flag}: unknown option, did you mean {suggestion}"),
             },
             ErrorKind::InvalidValue if value.is_empty() => {
-                format!("{flag}: needs a value, see mercury help broker")
+                format!("{flag}: needs a value, see mercury help {page}")
             }
             ErrorKind::MissingRequiredArgument => {
-                format!("{argument} is missing, see mercury help config")
+                format!("{argument} is missing, see mercury help {page}")
             }
             ErrorKind::TooManyValues => format!("{flag}: '{value}' is too much, it takes no value"),
             ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),

@@ -12,6 +12,7 @@ mod setting;
 mod settings;
 mod show;
 mod sources;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod top;
@@ -23,7 +24,7 @@ use std::io;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 
-use crate::config::{Config, Log, Target, Top};
+use crate::config::{Config, Log, Target, Terminal, Top};
 use options::{CHECK, CODE, CONFIG, EXAMPLE, EXPLAIN, IMPORT, IMPORTED, SHOW};
 use sources::{Settled, Sources, unreadable};
 
@@ -52,6 +53,8 @@ pub enum Invocation {
     Top(Top),
     /// Ask a broker that runs whether it is ready.
     Health(Target),
+    /// Send to a broker that runs, or receive from it.
+    Terminal(Box<Terminal>),
     /// Write this to standard output, and that is all.
     Print(String),
 }
@@ -77,6 +80,8 @@ pub fn parse(
     surroundings: &Surroundings<'_>,
 ) -> Result<Invocation, Exit> {
     let mut command = options::command();
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let page = options::page(arguments.iter().skip(1).map_while(|word| word.to_str()));
     let matches = match command.try_get_matches_from_mut(arguments) {
         Ok(matches) => matches,
         Err(error) => {
@@ -84,7 +89,7 @@ pub fn parse(
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                     Ok(Invocation::Print(error.to_string()))
                 }
-                _ => Err(Exit::from(error)),
+                _ => Err(Exit::misread(&error, page)),
             };
         }
     };
@@ -120,6 +125,10 @@ pub fn parse(
         }
         Some((top::TOP, arguments)) => top::top(arguments).map(Invocation::Top),
         Some((top::HEALTH, arguments)) => top::target(arguments).map(Invocation::Health),
+        Some((word, arguments)) if let Some(route) = options::route(word) => {
+            let terminal = terminal::terminal(route, arguments, surroundings)?;
+            Ok(Invocation::Terminal(Box::new(terminal)))
+        }
         Some(("version", _)) => Ok(Invocation::Print(command.render_version())),
         // As the original does.
         _ => Ok(Invocation::Print(command.render_help().to_string())),

@@ -9,8 +9,11 @@ use crate::cli::environment::{variable, variables};
 use crate::cli::setting::{Set, Setting};
 use crate::cli::settings::GROUPS;
 use crate::cli::sources::{FILE_DEFAULT, FILE_FLAG};
-use crate::cli::top;
+use crate::cli::{terminal, top};
+use crate::config::Route;
 
+/// The command that runs a broker.
+const BROKER: &str = "broker";
 /// The command that is about settings, and what it can be asked for.
 pub(super) const CONFIG: &str = "config";
 /// Whether the settings are right.
@@ -37,10 +40,27 @@ A flag beats its variables, the first variable beats the second, an empty variab
 of them beat the configuration file, whose keys are the flags' names with underscores: max_message.
 A variable takes several values between commas, the file as a list.";
 
+/// The socket that a command is for.
+pub(super) fn route(word: &str) -> Option<Route> {
+    terminal::ROUTES.into_iter().find(|route| route.name() == word)
+}
+
+/// Whose help tells more to who typed these words.
+pub(super) fn page<'a>(mut words: impl Iterator<Item = &'a str>) -> &'static str {
+    match (words.next(), words.next()) {
+        // the flags of the others are the broker's
+        (Some(CONFIG), Some(IMPORT)) => CONFIG,
+        (Some(top::TOP), _) => top::TOP,
+        (Some(top::HEALTH), _) => top::HEALTH,
+        (Some(word), _) => route(word).map_or(BROKER, Route::name),
+        (None, _) => BROKER,
+    }
+}
+
 /// Everything that `mercury` understands.
 pub(super) fn command() -> Command {
     let flags = flags();
-    let broker = Command::new("broker").about("Run the broker until SIGTERM or SIGINT");
+    let broker = Command::new(BROKER).about("Run the broker until SIGTERM or SIGINT");
     let broker = with_flags(broker.after_help(AFTER), flags.clone());
     Command::new("mercury")
         .about("A WebSocket message broker: the URL is the protocol")
@@ -54,6 +74,7 @@ pub(super) fn command() -> Command {
                 .after_help("Without a code: lists all. A status or close code lists its own.")
                 .arg(Arg::new(CODE).value_name("CODE")),
         )
+        .subcommands(terminal::ROUTES.map(terminal::command))
         .subcommand(top::command())
         .subcommand(top::health_command())
         .subcommand(Command::new("version").about("Print the version"))

@@ -13,6 +13,7 @@ mod origin;
 mod pin;
 mod proxies;
 mod size;
+mod terminal;
 mod top;
 mod way;
 
@@ -28,6 +29,9 @@ pub use origin::{OriginError, Origins, Pattern};
 pub use pin::{Pin, PinError};
 pub use proxies::{ForwardedField, Network, NetworkError, Proxies};
 pub use size::{Size, SizeError};
+pub use terminal::{
+    Address, AddressError, Form, Input, Output, Reconnect, Route, Supply, Terminal,
+};
 pub use top::{Target, TargetError, Top};
 pub use way::Way;
 

@@ -5,8 +5,10 @@ mod pair;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod watch;
 
 pub use self::pair::{FilesError, Why, server_config};
 pub use self::session::{Broken, Session, WIRE_BYTES};
+pub use self::trust::{TrustError, client_config};
 pub use self::watch::Watch;

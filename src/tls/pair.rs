@@ -137,18 +137,23 @@ fn clients(
     provider: &Arc<rustls::crypto::CryptoProvider>,
     runs: bool,
 ) -> Result<Arc<dyn ClientCertVerifier>, FilesError> {
-    let mut roots = RootCertStore::empty();
-    for (number, certificate) in certificates(ca, runs)?.into_iter().enumerate() {
-        let added = roots.add(certificate);
-        added.map_err(|error| Why::Certificate(number + 1, error).of(ca.to_owned()))?;
-    }
-    let provider = Arc::clone(provider);
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let roots = Arc::new(roots(ca, runs)?);
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     let builder = match verify {
         Verify::Required => builder,
         Verify::Optional | Verify::None => builder.allow_unauthenticated(),
     };
     builder.build().map_err(|error| Why::Unfit(error.to_string()).of(ca.to_owned()))
+}
+
+/// The certificates of a file, as those that vouch for others.
+pub(super) fn roots(path: &Path, runs: bool) -> Result<RootCertStore, FilesError> {
+    let mut roots = RootCertStore::empty();
+    for (number, certificate) in certificates(path, runs)?.into_iter().enumerate() {
+        let added = roots.add(certificate);
+        added.map_err(|error| Why::Certificate(number + 1, error).of(path.to_owned()))?;
+    }
+    Ok(roots)
 }
 
 /// All certificates of a file, in their order.

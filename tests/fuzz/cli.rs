@@ -45,6 +45,7 @@ fn check(input: &[u8]) {
         }
         Ok(Invocation::Health(target)) => assert!(!target.url.is_empty()),
         Ok(Invocation::Top(top)) => assert!(!top.interval.is_zero()),
+        Ok(Invocation::Terminal(terminal)) => assert!(!terminal.topic.is_empty()),
         Err(exit) => {
             // 1 is for a file that is not there
             assert!(matches!(exit.status, 1 | 2));

@@ -60,6 +60,7 @@ mod socket;
 mod stopping;
 mod surveys;
 mod systemd;
+mod terminal;
 mod tiny_floods;
 mod tls;
 mod top;

@@ -31,7 +31,7 @@ const RANKS: [&[&str]; 9] = [
     &["handover"],
     &["http", "connection", "backplane"],
     &["shard"],
-    &["server", "cli", "systemd", "telemetry", "top"],
+    &["server", "cli", "systemd", "telemetry", "terminal", "top"],
     &["command"],
     &["main"],
 ];
@@ -48,8 +48,8 @@ const THREADS: [(&str, &[&str]); 11] = [
     ("mpsc", &["src/server/"]),
     // the answer to a POST comes back to the door
     ("oneshot", &["src/handover/", "src/server/", "src/http/publish.rs"]),
-    // an acceptor waits for its own visits
-    ("Notify", &["src/handover/", "src/http/mod.rs"]),
+    // an acceptor waits for its own visits, and a terminal's one thread for itself
+    ("Notify", &["src/handover/", "src/http/mod.rs", "src/terminal/"]),
     ("Mutex", &[]),
     ("RwLock", &[]),
 ];

@@ -69,7 +69,8 @@ fn account(terminal: &Terminal, desk: &Desk, end: Result<(), Failure>) -> Result
     let (dropped, ledger) = (desk.incoming.discarded(), desk.ledger.borrow());
     let has_jobs = terminal.output.is_some() && terminal.route.is_job();
     if has_jobs && dropped > 0 {
-        say(&format!("{dropped} jobs more had come already and are dropped"));
+        let jobs = if dropped == 1 { "job" } else { "jobs" };
+        say(&format!("{dropped} more {jobs} had come and will not be done"));
     }
     end?;
     if ledger.doubtful() > 0 {
@@ -90,6 +91,8 @@ async fn act(
     let mut taking = pin!(take(terminal, desk));
     let (mut held, mut given) = (None, false);
     let mut taken = terminal.output.is_none().then_some(Ok(()));
+    // a job that came is nobody else's
+    let is_job = terminal.route.is_job();
     // no command runs longer than a year
     let ever = Instant::now() + Duration::from_hours(365 * 24);
     let end = terminal.timeout.map_or(ever, |timeout| Instant::now() + timeout);
@@ -126,9 +129,11 @@ async fn act(
                 late = lateness(terminal);
                 desk.leave();
             }
-            () = sleep_until(gone), if held.is_none() => {
-                held = Some(unanswered(desk));
+            () = sleep_until(gone), if held.is_none() || taken.is_none() && !is_job => {
+                held = held.or_else(|| Some(unanswered(desk)));
                 desk.incoming.close();
+                // who reads what we print may not go on, and nobody else would get it
+                taken = taken.or((!is_job).then_some(Ok(())));
             }
         }
         if desk.is_leaving() && gone == ever {

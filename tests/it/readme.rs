@@ -18,9 +18,11 @@ const README_BROKER: &str = "localhost:3000";
 const RECEIVERS: [(&str, &str); 3] = [("bus", "bus"), ("pub", "sub"), ("push", "pull")];
 
 /// A fenced block of a document.
-struct Block {
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    /// What it is written in.
+    pub(crate) language: String,
+    /// All of it.
+    pub(crate) text: String,
 }
 
 /// The text of a file of this repository.
@@ -29,7 +31,8 @@ pub(crate) fn document(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn blocks(document: &str) -> Vec<Block> {
+/// All of them.
+pub(crate) fn blocks(document: &str) -> Vec<Block> {
     let fenced = document.split("\n```").skip(1).step_by(2);
     let block = |fenced: &str| {
         let (language, text) = fenced.split_once('\n').unwrap_or((fenced, ""));

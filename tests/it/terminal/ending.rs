@@ -110,3 +110,18 @@ async fn a_broker_that_does_not_answer_a_close_is_left() {
     assert_eq!(ended, Ended { output: b"one\n".to_vec(), ..Ended::silent(0) });
     drop(socket);
 }
+
+#[tokio::test]
+async fn a_reader_that_reads_no_more_is_not_waited_for() {
+    let server = TestServer::start();
+    let mut tool = Tool::joined(&server, &["sub", "logs"]).await;
+    let mut publisher = server.connect("/pub/logs").await;
+    // more than a pipe holds
+    for _ in 0..4 {
+        publisher.send(&"x".repeat(100_000)).await;
+    }
+    server.until(|counters| &counters.messages_in, 4).await;
+    tool.signal(Signal::TERM);
+    let status = tokio::time::timeout(PATIENCE, tool.child.wait()).await.expect("an end in time");
+    assert_eq!(status.unwrap().code(), Some(0));
+}

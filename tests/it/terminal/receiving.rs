@@ -78,7 +78,7 @@ async fn jobs_beyond_the_count_are_told() {
     let tool = Tool::start(server.port, &["pull", "jobs", "--count", "1"]);
     let ended = tool.end().await;
     assert_eq!((ended.status, &ended.output[..]), (Some(0), &b"one\n"[..]));
-    assert_eq!(ended.errors, ["mercury: 2 jobs more had come already and are dropped"]);
+    assert_eq!(ended.errors, ["mercury: 2 more jobs had come and will not be done"]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use mercury::cli::{self, Invocation, Surroundings};
 
-use crate::readme::{document, rows};
+use crate::readme::{blocks, document, rows};
 
 /// The flags of a command's help.
 fn flags(command: &str) -> Vec<String> {
@@ -28,5 +28,46 @@ fn the_document_lists_the_options_of_each_command() {
         let mut told: Vec<_> = told.map(str::to_owned).collect();
         told.sort();
         assert_eq!(told, flags(command), "{command}");
+    }
+}
+
+/// The words of each `mercury` in a line of shell; single quotes keep blanks together.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let (mut commands, mut words, mut word) = (vec![], vec![], String::new());
+    let mut is_quoted = false;
+    for character in line.chars().chain(['|']) {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            ' ' | '|' | '&' | '#' if !is_quoted => {
+                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()));
+                if character != ' ' {
+                    commands.push(std::mem::take(&mut words));
+                }
+            }
+            other => word.push(other),
+        }
+    }
+    commands.retain(|words| words.first().is_some_and(|word| word == "mercury"));
+    commands
+}
+
+#[test]
+fn the_documents_commands_are_understood() {
+    let mut told = vec![];
+    for block in blocks(&document("docs/terminal.md")) {
+        for line in block.text.lines().filter(|_| block.language == "sh") {
+            for command in commands(line) {
+                let words = command.iter().map(Into::into);
+                let understood = cli::parse(words, &Surroundings::NONE);
+                assert!(
+                    matches!(understood, Ok(Invocation::Terminal(_))),
+                    "{line}: {understood:?}"
+                );
+                told.push(command[1].clone());
+            }
+        }
+    }
+    for command in ["sub", "pub", "bus", "push", "pull"] {
+        assert!(told.iter().any(|it| it == command), "there is no example of {command}");
     }
 }

@@ -129,6 +129,21 @@ async fn a_publisher_comes_back_goes_on_and_tells_what_may_be_lost() {
 }
 
 #[tokio::test]
+async fn what_came_shortly_before_a_broker_stopped_may_not_have_arrived() {
+    let server = TestServer::start();
+    let mut subscriber = server.connect("/sub/news").await;
+    let mut tool = Tool::start(server.port, &["pub", "news", "--no-reconnect"]);
+    tool.write(b"one\n").await;
+    assert_eq!(subscriber.text().await, "one");
+    drop(subscriber);
+    server.drain().await;
+    let ended = tool.end().await;
+    assert_eq!(ended.status, Some(4), "{ended:?}");
+    assert_eq!(ended.errors[0], "mercury: message 1 may not have arrived");
+    assert!(ended.errors[1].ends_with(" closed with 1001, going away"), "{ended:?}");
+}
+
+#[tokio::test]
 async fn close_codes_say_whether_to_come_back() {
     let stand_in = StandIn::new().await;
     for (code, comes_back) in [

@@ -1,5 +1,7 @@
 //! Whom a command goes to, what it says there, and what it does when it is not let in.
 
+use std::process::Stdio;
+
 use mercury::config::{Origins, Pattern};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -124,6 +126,13 @@ async fn tls_is_spoken_with_whom_an_authority_vouches_for() {
         assert_eq!(tool.end().await, Ended { output: b"hi\n".to_vec(), ..Ended::silent(0) });
     }
     let url = format!("wss://localhost:{}", server.port);
+    // what this machine trusts, which this variable names
+    for (trusted, status) in [(&ca, 0), (&other, 3)] {
+        let variables = [("MERCURY_URL", &*url), ("SSL_CERT_FILE", trusted)];
+        let publish = ["pub", "logs", "--message", "hi"];
+        let ended = Tool::with(&publish, &variables, Stdio::piped()).end().await;
+        assert_eq!(ended.status, Some(status), "{ended:?}");
+    }
     let ended = Tool::at(&url, &["sub", "logs", "--ca", &other]).end().await;
     assert_eq!((ended.status, ended.errors.len()), (Some(3), 1), "{ended:?}");
     assert!(ended.errors[0].contains("no TLS with wss://localhost"), "{ended:?}");

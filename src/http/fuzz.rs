@@ -19,7 +19,7 @@ use super::visit::visit;
 use super::{Door, Handshakes, Times, Visits};
 use crate::broker::Role;
 use crate::broker::topic::Topic;
-use crate::config::{Mode, Proxies};
+use crate::config::Proxies;
 use crate::handover::{Arrival, Descriptor, Inbox, Live, Router, Shutdown, Turnstile};
 use crate::limits::{Budget, Limits};
 use crate::memory::Meter;
@@ -75,7 +75,7 @@ impl House {
             proxies: Proxies::default(),
             live: Live::new(limits, None),
             shutdown: Shutdown::new(1),
-            mode: Mode::Production,
+            demo: None,
             times: Times::default(),
             visits: Visits::default(),
             handshakes: Handshakes::new(1),

@@ -7,6 +7,7 @@ pub(crate) mod admin;
 mod alarm;
 mod answer;
 mod cors;
+mod demo;
 mod forwarded;
 mod framing;
 #[cfg(feature = "fuzz")]
@@ -36,11 +37,12 @@ use hyper::server::conn::http1;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+pub(crate) use self::demo::Demo;
 pub(crate) use self::tls::Handshakes;
 use self::wire::Phase;
 use crate::broker::Pattern;
 use crate::broker::topic::Topic;
-use crate::config::{Mode, Proxies};
+use crate::config::Proxies;
 use crate::handover::{Arrival, Identity, InboxFull, Live, Router, Shutdown, Turnstile};
 use crate::limits::{
     ACCEPT_PAUSE, BODY_STALL_MAX, Budget, CUT_WAIT_MAX, HEAD_BYTES_MAX, HEAD_FIELDS_MAX,
@@ -71,9 +73,8 @@ pub(crate) struct Door {
     pub(crate) proxies: Proxies,
     /// Ends it all.
     pub(crate) shutdown: Shutdown,
-    /// Whether `/` shows a page.
-    #[expect(dead_code, reason = "the page at / is a later issue")]
-    pub(crate) mode: Mode,
+    /// The page at `/`, where there is one.
+    pub(crate) demo: Option<Demo>,
     /// How long to wait for what.
     pub(crate) times: Times,
     /// HTTP connections that are open here.

@@ -63,8 +63,8 @@ impl Porter {
 enum Errand {
     /// Publish the body; the place is the client's meanwhile.
     Publish(Role, Topic, Option<Place>),
-    /// Learn whether a script may publish.
-    Preflight,
+    /// Nothing more: to see the page, or to learn whether a script may publish.
+    Answered(Box<Answer>),
     /// Become a WebSocket.
     Upgrade(Box<Upgrade>),
 }
@@ -107,12 +107,11 @@ async fn attend(porter: &Porter, mut request: Request<Incoming>, has_length: boo
             let (head, body) = request.into_parts();
             publish(door, progress, role.pattern(), topic, &head.headers, body).await
         }
-        Ok(Errand::Preflight) => {
-            let mut answer = cors::preflighted(&standing);
+        Ok(Errand::Answered(mut answer)) => {
             if is_last {
                 answer::close_after(&mut answer);
             }
-            return answer;
+            return *answer;
         }
         Err(denial) => Err(denial),
     };
@@ -149,14 +148,18 @@ fn sort(
     let path = request.uri().path();
     let (role, name) = match Route::find(path) {
         Route::Socket(role, name) => (role, name),
-        Route::Front | Route::Unknown => return Err(no_such_route(request.uri())),
+        Route::Unknown => {
+            let shown = door.demo.as_ref().and_then(|demo| demo.show(request));
+            let answer = shown.unwrap_or_else(|| Err(no_such_route(request.uri())))?;
+            return Ok(Errand::Answered(Box::new(answer)));
+        }
     };
     let posts = match *request.method() {
         Method::GET => false,
         Method::POST if role.sends() => true,
         // whatever the topic: a script is told why its POST was refused, never why a preflight was
         Method::OPTIONS if role.sends() && cors::is_preflight(request) => {
-            return Ok(Errand::Preflight);
+            return Ok(Errand::Answered(Box::new(cors::preflighted(standing))));
         }
         _ => {
             let (path, methods) = (role.route(), route::methods(role));

@@ -9,9 +9,7 @@ use crate::broker::Role;
 pub(super) enum Route<'path> {
     /// One of the five sockets; the topic's name as it stands in the path.
     Socket(Role, &'path str),
-    /// `/`
-    Front,
-    /// Nothing that we know.
+    /// None of them: the page, if there is one, or nothing.
     Unknown,
 }
 
@@ -26,7 +24,6 @@ impl<'path> Route<'path> {
             "sub" => Role::Subscriber,
             "push" => Role::Pusher,
             "pull" => Role::Puller,
-            "" if path.is_empty() => return Self::Front,
             _ => return Self::Unknown,
         };
         Self::Socket(role, topic)
@@ -61,8 +58,7 @@ mod tests {
         assert_eq!(Route::find("/push/%2f"), Route::Socket(Role::Pusher, "%2f"));
         assert_eq!(Route::find("/pull"), Route::Socket(Role::Puller, ""));
         assert_eq!(Route::find("/pull/"), Route::Socket(Role::Puller, ""));
-        assert_eq!(Route::find("/"), Route::Front);
-        for unknown in ["", "*", "//", "//bus/a", "/business", "/Bus/a", "/subs/a", "bus/a"] {
+        for unknown in ["", "*", "/", "//", "//bus/a", "/business", "/Bus/a", "/subs/a", "bus/a"] {
             assert_eq!(Route::find(unknown), Route::Unknown, "{unknown}");
         }
     }

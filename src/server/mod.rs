@@ -26,7 +26,7 @@ use crate::handover::{
 };
 use crate::heap::Heap;
 use crate::http::admin::{self, Desk, Watch};
-use crate::http::{self, Door, Entrance, Handshakes, Times, Visits};
+use crate::http::{self, Demo, Door, Entrance, Handshakes, Times, Visits};
 use crate::limits::Budget;
 use crate::memory::Meter;
 use crate::metrics::{Counters, Metrics};
@@ -385,7 +385,7 @@ fn start_acceptors(
             turnstile: Arc::clone(&ground.turnstile),
             proxies: config.proxies.clone(),
             shutdown: ground.shutdown.clone(),
-            mode: config.mode,
+            demo: Demo::in_mode(config.mode),
             times: Times::default(),
             visits: Visits::default(),
             handshakes: Handshakes::new(config.acceptors.get()),

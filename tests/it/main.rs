@@ -16,6 +16,7 @@ mod command_line;
 mod configuration;
 mod cors;
 mod dashboard;
+mod demo;
 mod descriptors;
 mod draining;
 mod dropping;

@@ -114,7 +114,8 @@ async fn a_preflight_names_listed_sites_alone() {
 async fn only_the_five_routes_are_guarded() {
     let server = server(&["example.com"]);
     for (method, path, status) in [
-        ("GET", "/", 404),
+        ("GET", "/", 200),
+        ("POST", "/", 405),
         ("GET", "/nowhere", 404),
         ("POST", "/nowhere", 404),
         ("GET", "/sub/x", 426),

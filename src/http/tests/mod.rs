@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::runtime::{Builder, LocalOptions};
 
-use super::{Door, Entrance, Handshakes, Times, Visits, serve};
+use super::{Demo, Door, Entrance, Handshakes, Times, Visits, serve};
 use crate::broker::{Kind, Role};
 use crate::code::RefusalCode;
 use crate::config::{Listen, Mode, Proxies};
@@ -87,7 +87,7 @@ impl House {
         let parts = (counters.clone(), bodies.clone(), descriptors, shutdown.clone());
         let acceptor = thread::spawn(move || {
             let (counters, bodies, descriptors, shutdown) = parts;
-            let mode = Mode::Production;
+            let demo = Demo::in_mode(Mode::Production);
             let (visits, handshakes) = (Visits::default(), Handshakes::new(1));
             let meter = Meter::unlimited();
             let turnstile = Arc::new(Turnstile::new(&limits));
@@ -97,7 +97,7 @@ impl House {
             let door = Door {
                 router: RefCell::new(Some(router)),
                 live, counters, bodies, meter, descriptors, turnstile, proxies,
-                shutdown, mode, times, visits, handshakes,
+                shutdown, demo, times, visits, handshakes,
             };
             let mut builder = Builder::new_current_thread();
             let runtime = builder.enable_all().build_local(LocalOptions::default()).unwrap();

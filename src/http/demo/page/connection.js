@@ -1,0 +1,131 @@
+// One WebSocket that comes back when it breaks, and says what it is doing.
+
+import { STEADY_MS, isFinal, reason, wait } from './backoff.js';
+
+/** What may wait in the browser; a sender that is faster than its line is told so. */
+const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
+
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+/**
+ * `onstate(state, words)` hears of 'connected', 'connecting', 'waiting', 'closing', 'closed' and
+ * 'refused'; `onmessage` gets a string or a Uint8Array.
+ */
+export class Connection {
+  constructor({ onstate, onmessage }) {
+    Object.assign(this, { onstate, onmessage, attempt: 0 });
+    this.retry = () => { if (this.state === 'waiting') this.open(); };
+    addEventListener('online', this.retry);
+    this.say('closed', 'not connected');
+  }
+
+  say(state, words) {
+    this.state = state;
+    this.onstate(state, words);
+  }
+
+  /** Whether it is meant to be connected. */
+  get isOn() {
+    return ['connected', 'connecting', 'waiting'].includes(this.state);
+  }
+
+  /** Connects, or connects elsewhere. `question` is the same URL for a plain GET. */
+  connect(url, question) {
+    this.drop();
+    Object.assign(this, { url, question, attempt: 0 });
+    this.open();
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.say('connecting', this.attempt === 0 ? 'connecting' : 'connecting again');
+    let socket;
+    try {
+      socket = new WebSocket(this.url);
+    } catch (error) {
+      // a page that came by https may not use ws
+      return this.say('refused', error.message);
+    }
+    let openedAt = 0;
+    socket.binaryType = 'arraybuffer';
+    this.socket = socket;
+    const isOurs = () => this.socket === socket;
+    socket.addEventListener('open', () => {
+      if (!isOurs()) return;
+      openedAt = performance.now();
+      this.say('connected', 'connected');
+    });
+    socket.addEventListener('message', ({ data }) => {
+      if (isOurs()) this.onmessage(typeof data === 'string' ? data : new Uint8Array(data));
+    });
+    socket.addEventListener('close', (event) => {
+      if (isOurs()) this.closed(event, openedAt);
+    });
+  }
+
+  async closed(event, openedAt) {
+    this.socket = null;
+    if (this.state === 'closing') return this.say('closed', 'disconnected');
+    if (openedAt && isFinal(event.code)) {
+      return this.say('refused', `hung up: ${reason(event)}`);
+    }
+    if (openedAt && performance.now() - openedAt > STEADY_MS) this.attempt = 0;
+    const delay = wait(this.attempt);
+    this.attempt += 1;
+    const why = openedAt ? reason(event) : 'no connection';
+    this.say('waiting', `${why}; next try in ${seconds(delay)}`);
+    this.timer = setTimeout(() => this.open(), delay);
+    if (!openedAt) await this.inquire(this.timer);
+  }
+
+  /**
+   * A browser does not say why a handshake was refused, but a plain GET of the same URL does: 426
+   * where a WebSocket would do, else a sentence. Other origins keep that to themselves.
+   */
+  async inquire(timer) {
+    let answer;
+    let sentence;
+    try {
+      answer = await fetch(this.question, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
+      sentence = (await answer.text()).trim();
+    } catch {
+      return;
+    }
+    const isRefused = answer.status >= 400 && answer.status < 500 && answer.status !== 426;
+    if (isRefused && this.timer === timer && this.state === 'waiting') {
+      clearTimeout(timer);
+      this.say('refused', `refused: ${sentence}`);
+    }
+  }
+
+  /** Sends a string or a Uint8Array; throws why it can't. */
+  send(content) {
+    if (this.state !== 'connected') throw new Error('not connected, so nothing was sent');
+    if (this.socket.bufferedAmount > BUFFERED_BYTES_MAX) {
+      throw new Error('the broker has not taken yet what was sent before');
+    }
+    this.socket.send(content);
+  }
+
+  /** Hangs up, in the way of the protocol. */
+  disconnect() {
+    clearTimeout(this.timer);
+    if (!this.socket) return this.say('closed', 'disconnected');
+    this.say('closing', 'disconnecting');
+    this.socket.close(1000);
+  }
+
+  /** Lets go at once, without waiting for the broker's Close. */
+  drop() {
+    clearTimeout(this.timer);
+    const { socket } = this;
+    this.socket = null;
+    socket?.close(1000);
+  }
+
+  /** Ends it for good. */
+  end() {
+    this.drop();
+    removeEventListener('online', this.retry);
+  }
+}

@@ -14,7 +14,9 @@ const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 export class Connection {
   constructor({ onstate, onmessage }) {
     Object.assign(this, { onstate, onmessage, attempt: 0 });
-    this.retry = () => { if (this.state === 'waiting') this.open(); };
+    this.retry = () => {
+      if (this.state === 'waiting') this.open();
+    };
     addEventListener('online', this.retry);
     this.say('closed', 'not connected');
   }

@@ -20,7 +20,12 @@ export function copyable(name, what) {
     clearTimeout(timer);
     timer = setTimeout(() => (button.textContent = 'Copy'), SAID_MS);
   });
-  return { line, show: (text) => { code.textContent = code.title = text; } };
+  return {
+    line,
+    show: (text) => {
+      code.textContent = code.title = text;
+    },
+  };
 }
 
 /** Puts a text on the clipboard; whether that worked. */

@@ -8,6 +8,8 @@ const LINES_MAX = 200;
 /** Characters that are shown of a text, and bytes of what is binary. */
 const TEXT_MAX = 2000;
 const HEX_MAX = 24;
+/** Of the time, at most the inverse of this goes into drawing a log, however much comes. */
+const REST = 5;
 
 /** A log in the element `box`. Nothing is drawn before the next frame. */
 export class Log {
@@ -26,9 +28,10 @@ export class Log {
   /** Forgets all, counts included. */
   clear() {
     this.waiting = [];
+    this.restsUntil = 0;
     this.sent = this.came = 0;
     this.list.replaceChildren();
-    this.render();
+    this.count.textContent = this.summary();
   }
 
   /** One message; `way` is 'sent' or 'came', `content` a string or a Uint8Array. */
@@ -40,19 +43,25 @@ export class Log {
     nextFrame(this.render);
   }
 
-  render() {
+  render(now) {
+    // a slow drawing makes the next one wait, so that there is time for whoever clicks
+    if (now < this.restsUntil) return nextFrame(this.render);
+    const began = performance.now();
     this.count.textContent = this.summary();
-    if (this.waiting.length === 0) return;
+    this.draw(this.waiting);
+    this.waiting = [];
+    this.restsUntil = began + REST * (performance.now() - began);
+  }
+
+  draw(messages) {
     const { list } = this;
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
-    const extra = list.childElementCount + this.waiting.length - LINES_MAX;
-    for (let left = Math.min(extra, list.childElementCount); left > 0; left -= 1) {
-      list.firstElementChild.remove();
-    }
-    list.append(...this.waiting.map(line));
-    this.waiting = [];
-    // who scrolled up to read is left in peace
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    const extra = list.childElementCount + messages.length - LINES_MAX;
+    for (const each of [...list.children].slice(0, Math.max(0, extra))) each.remove();
+    list.append(...messages.map(line));
+    // who scrolled up to read is left in peace; this has the lines laid out, and so measured
+    const end = list.scrollHeight;
+    if (isAtEnd) list.scrollTop = end;
   }
 
   summary() {

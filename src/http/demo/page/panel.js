@@ -21,7 +21,7 @@ export class Panel {
     this.status = find(this.element, '.state');
     this.setUpLines();
     this.setUpConnection(topic);
-    this.log = new Log(find(this.element, '.log'), { name, ...role });
+    this.log = new Log(find(this.element, '.log'), { ...role, name });
     const compose = find(this.element, '.compose');
     if (role.sends) {
       const send = (content, file) => this.send(content, file);
@@ -78,7 +78,11 @@ export class Panel {
   urls() {
     const query = this.echo?.checked ? '?echo=1' : '';
     const parts = [this.root(), this.role.route, this.topic];
-    return { http: httpUrl(...parts), listen: httpUrl(...parts, query), socket: socketUrl(...parts, query) };
+    return {
+      http: httpUrl(...parts),
+      listen: httpUrl(...parts, query),
+      socket: socketUrl(...parts, query),
+    };
   }
 
   showUrl() {
@@ -126,9 +130,11 @@ export class Panel {
     this.connection.send(content);
     this.log.add('sent', content);
     const { http, socket } = this.urls();
-    this.showLines(file === undefined
-      ? snippets.sendingText(http, socket, content)
-      : snippets.sendingFile(http, socket, file, content));
+    this.showLines(
+      file === undefined
+        ? snippets.sendingText(http, socket, content)
+        : snippets.sendingFile(http, socket, file, content),
+    );
     this.on.sent(this);
   }
 

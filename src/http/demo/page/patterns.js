@@ -16,16 +16,21 @@ export const PATTERNS = [
   {
     id: 'bus',
     title: 'Bus',
-    words: 'Peers of one topic hear each other: what one sends reaches all the others, and itself'
-      + ' only if it asks to. Write something, or open this page once more and talk to it.',
+    words:
+      'Peers of one topic hear each other: what one sends reaches all the others, and itself' +
+      ' only if it asks to. Write something, or open this page once more and talk to it.',
     roles: [{ ...ROLES.peer, topic: 'fry', message: 'Hello, everybody!' }],
-    panels: [['Peer', 'fry'], ['Peer', 'fry']],
+    panels: [
+      ['Peer', 'fry'],
+      ['Peer', 'fry'],
+    ],
   },
   {
     id: 'pubsub',
     title: 'Pub/Sub',
-    words: 'Topics are a tree. What is published on wong/amy reaches those who subscribe to wong/amy'
-      + ' and to wong above it; who subscribes to another branch hears nothing.',
+    words:
+      'Topics are a tree. What is published on wong/amy reaches those who subscribe to' +
+      ' wong/amy and to wong above it; who subscribes to another branch hears nothing.',
     roles: [
       { ...ROLES.publisher, topic: 'wong/amy', message: 'Hello, wongs!' },
       { ...ROLES.subscriber, topic: 'wong' },
@@ -40,12 +45,17 @@ export const PATTERNS = [
   {
     id: 'pushpull',
     title: 'Push/Pull',
-    words: 'Each job goes to exactly one puller, strictly in turn. While there is no puller, jobs'
-      + ' wait: disconnect both, push a few, and connect one again.',
+    words:
+      'Each job goes to exactly one puller, strictly in turn. While there is no puller, jobs' +
+      ' wait: disconnect both, push a few, and connect one again.',
     roles: [
       { ...ROLES.pusher, topic: 'bender', message: 'Bend a girder' },
       { ...ROLES.puller, topic: 'bender' },
     ],
-    panels: [['Pusher', 'bender'], ['Puller', 'bender'], ['Puller', 'bender']],
+    panels: [
+      ['Pusher', 'bender'],
+      ['Puller', 'bender'],
+      ['Puller', 'bender'],
+    ],
   },
 ];

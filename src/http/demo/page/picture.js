@@ -98,7 +98,7 @@ export class Picture {
     for (const [what, until] of this.glowing) {
       const isOver = now > until;
       if (isOver) this.glowing.delete(what);
-      const parts = what === 'hub' ? [this.hub] : this.spots.get(what)?.parts ?? [];
+      const parts = what === 'hub' ? [this.hub] : (this.spots.get(what)?.parts ?? []);
       for (const part of parts) part?.classList.toggle('glows', !isOver);
     }
     if (this.dots.size > 0 || this.glowing.size > 0) nextFrame(this.move);
@@ -107,7 +107,9 @@ export class Picture {
   /** The last message in words. */
   tell() {
     const { from, to } = this.last;
-    const names = this.panels().filter((panel) => to.has(panel)).map((panel) => panel.name);
+    const names = this.panels()
+      .filter((panel) => to.has(panel))
+      .map((panel) => panel.name);
     this.caption.textContent = `${from} → broker → ${names.join(', ') || 'nobody here'}`;
   }
 
@@ -170,7 +172,8 @@ export class Picture {
 const ease = (part) => part * part * (3 - 2 * part);
 
 /** As much of a text as `room` characters hold. */
-const fit = (text, room) => (text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`);
+const fit = (text, room) =>
+  text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`;
 
 const middle = ({ from, to }) => (from.x + to.x) / 2;
 

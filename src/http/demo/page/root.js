@@ -1,13 +1,19 @@
 // Where the broker is, and the URLs of its sockets.
 
 /** The scheme of the WebSocket beside that of HTTP. */
-const SOCKET_SCHEME = new Map([['http:', 'ws:'], ['https:', 'wss:']]);
-const HTTP_SCHEME = new Map([['ws:', 'http:'], ['wss:', 'https:']]);
+const SOCKET_SCHEME = new Map([
+  ['http:', 'ws:'],
+  ['https:', 'wss:'],
+]);
+const HTTP_SCHEME = new Map([
+  ['ws:', 'http:'],
+  ['wss:', 'https:'],
+]);
 
 /** Where the page came from. */
 export const home = () => parse(new URL('.', location.href).href);
 
-/** The root that a text names, as an http or https URL that ends in a slash; throws what is wrong. */
+/** The root that a text names: an http or https URL that ends in a slash. Throws what is wrong. */
 export function parse(text) {
   let url;
   try {

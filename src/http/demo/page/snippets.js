@@ -12,11 +12,13 @@ const literal = (text) => JSON.stringify(text);
 /** Listening: curl speaks no WebSocket, but shows what comes. */
 export function listening(httpUrl, socketUrl) {
   return {
-    curl: `curl -sN --http1.1 -o - ${quoted(httpUrl)} -H 'Connection: Upgrade'`
-      + " -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'"
-      + " -H 'Sec-WebSocket-Key: bWVyY3VyeSBtZXJjdXJ5IQ=='",
-    script: `socket = new WebSocket(${literal(socketUrl)});`
-      + ' socket.onmessage = ({ data }) => console.log(data)',
+    curl:
+      `curl -sN --http1.1 -o - ${quoted(httpUrl)} -H 'Connection: Upgrade'` +
+      " -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'" +
+      " -H 'Sec-WebSocket-Key: bWVyY3VyeSBtZXJjdXJ5IQ=='",
+    script:
+      `socket = new WebSocket(${literal(socketUrl)});` +
+      ' socket.onmessage = ({ data }) => console.log(data)',
   };
 }
 

@@ -18,7 +18,10 @@ export class View {
     find(section, '.adders').append(...this.adders);
     this.picture = new Picture(find(section, '.picture'), () => this.panels);
     for (const [name, topic] of pattern.panels) {
-      this.add(pattern.roles.find((role) => role.name === name), topic);
+      this.add(
+        pattern.roles.find((role) => role.name === name),
+        topic,
+      );
     }
   }
 

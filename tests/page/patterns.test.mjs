@@ -276,6 +276,11 @@ test('the picture shows who got a message, and stands still for those who want t
     );
     assert.equal(await page.evaluate(() => window.glows.has('Subscriber 3')), false);
     const dots = await page.evaluate(() => window.dots);
+    // what comes in between from elsewhere is not taken for the panel's own
+    await fetch(`${broker.url}/pub/wong/leo`, { method: 'POST', body: 'from a terminal' });
+    await caption
+      .getByText('elsewhere → broker → Subscriber 1, Subscriber 3', { exact: true })
+      .waitFor();
     assert.equal(dots, reducedMotion === 'reduce' ? 0 : 3);
     const picture = page.getByRole('img', {
       name: /^The broker between Publisher 1 on wong\/amy and/,

@@ -135,12 +135,12 @@ export class Panel {
         ? snippets.sendingText(http, socket, content)
         : snippets.sendingFile(http, socket, file, content),
     );
-    this.on.sent(this);
+    this.on.sent(this, content);
   }
 
   came(content) {
     this.log.add('came', content);
-    this.on.came(this);
+    this.on.came(this, content);
   }
 
   remove() {

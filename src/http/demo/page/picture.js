@@ -14,8 +14,9 @@ const TRAVEL_MS = 520;
 const GLOW_MS = 500;
 /** Dots at once; in a flood, the lines glow instead. */
 const DOTS_MAX = 48;
-/** Deliveries that come this long after a message was sent are taken for its own. */
-const SAME_MS = 1000;
+/** Messages that are remembered, and for how long: an equal one that comes is the same. */
+const REMEMBERED_MAX = 64;
+const SAME_MS = 10000;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -33,6 +34,7 @@ export class Picture {
     this.dots = new Set();
     this.glowing = new Map();
     this.last = null;
+    this.remembered = new Map();
     this.layOut = this.layOut.bind(this);
     this.move = this.move.bind(this);
     this.tell = this.tell.bind(this);
@@ -45,22 +47,38 @@ export class Picture {
   }
 
   /** A panel sent a message. */
-  sent(panel) {
+  sent(panel, content) {
     const now = performance.now();
-    this.last = { from: panel.name, to: new Set(), at: now, arrivesAt: now + TRAVEL_MS };
+    this.remember(content, {
+      from: panel.name,
+      to: new Set(),
+      at: now,
+      arrivesAt: now + TRAVEL_MS,
+    });
     this.travel(panel, true, now);
     nextFrame(this.tell);
   }
 
   /** A panel got one: from here, or from elsewhere. */
-  came(panel) {
+  came(panel, content) {
     const now = performance.now();
+    this.last = this.remembered.get(key(content));
     if (!this.last || now - this.last.at > SAME_MS) {
-      this.last = { from: 'elsewhere', to: new Set(), at: now, arrivesAt: now };
+      this.remember(content, { from: 'elsewhere', to: new Set(), at: now, arrivesAt: now });
     }
     this.last.to.add(panel);
     this.travel(panel, false, Math.max(now, this.last.arrivesAt));
     nextFrame(this.tell);
+  }
+
+  /** What was sent is known again when it comes. */
+  remember(content, delivery) {
+    this.last = delivery;
+    this.remembered.delete(key(content));
+    this.remembered.set(key(content), delivery);
+    if (this.remembered.size > REMEMBERED_MAX) {
+      this.remembered.delete(this.remembered.keys().next().value);
+    }
   }
 
   travel(panel, isInbound, startsAt) {
@@ -168,6 +186,9 @@ export class Picture {
     this.spots.set(panel, spot);
   }
 }
+
+/** The beginning of a message and its length tell it from the others well enough for a picture. */
+const key = (content) => `${content.length}:${content.slice(0, 64)}`;
 
 const ease = (part) => part * part * (3 - 2 * part);
 

@@ -49,8 +49,8 @@ export class View {
       root: this.root,
       on: {
         state: () => picture.changed(),
-        sent: (from) => picture.sent(from),
-        came: (to) => picture.came(to),
+        sent: (from, content) => picture.sent(from, content),
+        came: (to, content) => picture.came(to, content),
         removed: (gone) => this.removed(gone),
       },
     });

@@ -32,9 +32,11 @@ export class Program {
   #all = []
   #waiting = []
   #end
+  #isLeader
 
   constructor (test, command, environment = {}, folder = EXAMPLES) {
     const [file, ...options] = command
+    this.#isLeader = file === 'setsid'
     this.name = command.join(' ')
     this.#process = spawn(file, options, { cwd: folder, env: { ...process.env, ...environment } })
     this.#end = once(this.#process, 'close')
@@ -51,7 +53,7 @@ export class Program {
     this.#waiting.splice(asked, 1)[0].resolve(line)
   }
 
-  /** The first line like this, on whichever of its two outputs; each line is found once. */
+  /** A line like this, on whichever of its two outputs; each line is found once. */
   says (pattern) {
     const found = this.#lines.findIndex((line) => pattern.test(line))
     if (found >= 0) return Promise.resolve(this.#lines.splice(found, 1)[0])
@@ -61,6 +63,11 @@ export class Program {
 
   signal (name) {
     assert(this.#process.kill(name), `${this.name} is gone; it said:\n${this.#all.join('\n')}`)
+  }
+
+  /** Ctrl-C on its terminal, which is for all processes of its group; it was started by setsid. */
+  interrupt () {
+    process.kill(-this.#process.pid, 'SIGINT')
   }
 
   /** Its status once it has ended, or the signal that ended it. */
@@ -77,7 +84,7 @@ export class Program {
 
   async kill () {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      this.#process.kill('SIGKILL')
+      process.kill(this.#isLeader ? -this.#process.pid : this.#process.pid, 'SIGKILL')
     }
     await this.ended()
   }
@@ -166,6 +173,14 @@ export class Broker {
   async connections (topic) {
     const answer = await fetch(`${this.admin}/connections?topic=${encodeURIComponent(topic)}`)
     return (await answer.json()).connections
+  }
+
+  /** Waits until so many are connected to a topic: some programs do not say so themselves. */
+  async joined (topic, count = 1) {
+    const late = performance.now() + PATIENCE
+    while ((await this.connections(topic)).length < count) {
+      assert(performance.now() < late, `not within ${PATIENCE} ms: ${count} connected to ${topic}`)
+    }
   }
 
   /** Hangs up on all who are connected to a topic, with 1008. */

@@ -17,7 +17,8 @@ const MERCURY = {
   status: 3
 }
 const SHELL = [
-  { command: ['sh', 'pool.sh'], topic: 'archive', ...MERCURY }
+  { command: ['sh', 'pool.sh'], topic: 'archive', ...MERCURY },
+  { command: ['bash', 'logs.sh', 'web1', 'package.json'], topic: 'logs/web1', ...MERCURY }
 ]
 
 for (const program of [...PROGRAMS, ...SHELL]) {

@@ -61,6 +61,11 @@ export class Program {
     return inTime(line, () => `${this.name} says ${pattern}; it said:\n${this.#all.join('\n')}`)
   }
 
+  /** All that it has said. */
+  get said () {
+    return this.#all
+  }
+
   signal (name) {
     assert(this.#process.kill(name), `${this.name} is gone; it said:\n${this.#all.join('\n')}`)
   }

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Broker, EXAMPLES, PATIENCE } from './world.mjs'
 
-const { chromium } = createRequire(`${process.env.PAGE}/`)('playwright-core')
+const { chromium } = createRequire(`${process.env.PAGE}/modules/`)('playwright-core')
 const PAGE = pathToFileURL(`${EXAMPLES}/chat.html`).href
 // of a small phone
 const WIDTH = 360

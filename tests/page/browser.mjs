@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { PATIENCE_MS } from './broker.mjs';
 
 const tools = resolve(process.env.PAGE_TOOLS);
-const { chromium } = createRequire(`${tools}/`)('playwright-core');
+const { chromium } = createRequire(`${tools}/modules/`)('playwright-core');
 
 /** A browser without a window. Playwright gives it an empty profile. */
 export const launch = () =>

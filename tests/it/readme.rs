@@ -14,6 +14,8 @@ use crate::server::{Client, TestServer};
 
 /// Where the README's broker listens.
 const README_BROKER: &str = "localhost:3000";
+/// What its first command builds.
+const README_PROGRAM: &str = "target/release/mercury";
 /// Route of the receivers that a POST reaches.
 const RECEIVERS: [(&str, &str); 3] = [("bus", "bus"), ("pub", "sub"), ("push", "pull")];
 
@@ -43,9 +45,11 @@ pub(crate) fn blocks(document: &str) -> Vec<Block> {
 
 /// Starts a line of shell against the broker under test.
 fn start(line: &str, port: u16) -> Child {
-    let line = line.replace(README_BROKER, &format!("127.0.0.1:{port}"));
+    let broker = format!("127.0.0.1:{port}");
+    let line = line.replace(README_BROKER, &broker);
+    let line = line.replace(README_PROGRAM, env!("CARGO_BIN_EXE_mercury"));
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("exec {line}"));
+    shell.arg("-c").arg(format!("exec {line}")).env("MERCURY_URL", format!("http://{broker}"));
     shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     shell.spawn().expect("sh runs")
 }
@@ -95,17 +99,10 @@ async fn the_readmes_curls_do_what_it_says() {
     let curl = Command::new("curl").arg("--version").output();
     assert!(curl.is_ok(), "curl is missing: it is needed to run the examples of README.md");
     let server = TestServer::start();
-    let mut listeners = vec![];
     let (mut posts, mut texts) = (0, vec![]);
     for Block { language, text } in blocks(&document("README.md")) {
         match language.as_str() {
-            "sh" if text.contains("Upgrade: websocket") => {
-                let joins = server.count(|counters| &counters.joins);
-                let mut child = start(&text, server.port);
-                let reader = output(&mut child);
-                server.until(|counters| &counters.joins, joins + 1).await;
-                listeners.push((child, reader));
-            }
+            "sh" if text.starts_with(README_PROGRAM) => texts.push(paste(&server, &text).await),
             "sh" => {
                 assert!(text.starts_with("curl "), "a shell example is a curl: {text}");
                 posts += 1;
@@ -125,14 +122,26 @@ async fn the_readmes_curls_do_what_it_says() {
     assert!(posts >= 3, "the README shows a POST to /bus, /pub and /push");
     assert_eq!(texts, [""; 0], "what is printed stands in the text block that follows");
     assert_eq!(server.drain().await.cut, 0);
-    let messages = ["hello, wong"];
-    assert_eq!(listeners.len(), messages.len());
-    for ((mut child, reader), message) in listeners.into_iter().zip(messages) {
-        child.wait().unwrap();
-        let heard = reader.join().unwrap();
-        assert!(heard.contains(message), "the listener printed {heard:?}");
-        assert!(document("README.md").contains(&format!("```text\n{message}\n")));
+}
+
+/// Runs what newcomers paste into a shell, but for the sleep: a subscriber in the background, and
+/// POSTs that it prints; what it prints.
+async fn paste(server: &TestServer, text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let [subscriber, "sleep 1", posts @ .., "wait"] = &lines[..] else {
+        panic!("not what is run here: {text}")
+    };
+    assert!(lines.len() <= 5 && !posts.is_empty(), "it is short: {text}");
+    let mut child = start(subscriber.strip_suffix(" &").expect(text), server.port);
+    let reader = output(&mut child);
+    server.until(|counters| &counters.joins, 1).await;
+    for post in posts {
+        assert_eq!(run(post, server.port).await, "", "{post}");
     }
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap());
+    let ended = tokio::time::timeout(crate::server::PATIENCE, ended).await;
+    assert!(ended.expect("an end in time").unwrap().success());
+    reader.join().unwrap()
 }
 
 #[tokio::test]

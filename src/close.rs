@@ -34,6 +34,12 @@ impl Reason {
         Self { code, text: Cow::Owned(text) }
     }
 
+    /// The broker stops.
+    #[must_use]
+    pub const fn going_away() -> Self {
+        Self::new(CloseCode::GoingAway, "going away")
+    }
+
     /// What a client is told: the code, then the sentence.
     #[must_use]
     pub fn said(&self) -> Cow<'static, str> {
@@ -97,7 +103,6 @@ mod tests {
     fn a_close_names_its_code_but_that_of_a_drain() {
         let too_many = Reason::new(CloseCode::PongsUnread, "more than 64 unread pongs");
         assert_eq!(too_many.payload(), b"\x03\xf0pongs-unread: more than 64 unread pongs");
-        let going = Reason::new(CloseCode::GoingAway, "going away");
-        assert_eq!(going.payload(), b"\x03\xe9going away");
+        assert_eq!(Reason::going_away().payload(), b"\x03\xe9going away");
     }
 }

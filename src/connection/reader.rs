@@ -31,6 +31,8 @@ pub(super) struct Reader {
     needs: usize,
     /// No message was under way for a moment since the clock of an unfinished one was last set.
     was_between: bool,
+    /// A message of its was ignored, since the broker drains.
+    has_ignored: bool,
     /// Frames that it may yet take in this turn.
     frames_left: u32,
 }
@@ -62,6 +64,7 @@ impl Reader {
             carry: left_over,
             needs: 0,
             was_between: false,
+            has_ignored: false,
             frames_left: FRAMES_PER_TURN_MAX,
         }
     }
@@ -261,7 +264,7 @@ impl Reader {
                     if accepts {
                         table.broker.publish(id, kind, &payload);
                     } else {
-                        table.counters().drain_ignored.add(1);
+                        self.ignore(table);
                     }
                 }
                 Ok(Event::Fragment | Event::Pong) => {}
@@ -270,13 +273,34 @@ impl Reader {
                         return (at, Err(halt));
                     }
                 }
-                Ok(Event::Close(payload)) => return (at, Err(Halt::echo(payload))),
+                Ok(Event::Close(payload)) => return (at, Err(self.answer(payload))),
                 Err(error) => return (at, Err(Halt::refuse(&error, table))),
             }
             self.was_between |= !self.decoder.is_inside_message();
             at += head.size + head.payload;
         }
         (at, Ok(()))
+    }
+}
+
+#[allow(clippy::unnecessary_box_returns, reason = "boxed here, `decode` keeps its registers")]
+impl Reader {
+    /// A message that came after the drain began.
+    #[cold]
+    fn ignore(&mut self, table: &Table) {
+        self.has_ignored = true;
+        table.counters().drain_ignored.add(1);
+    }
+
+    /// A Close is answered with its own words (RFC 6455 5.5.1); they would say that all in front of
+    /// it was taken, so not where something was ignored.
+    #[cold]
+    fn answer(&self, payload: &[u8]) -> Box<Halt> {
+        Box::new(Halt::End(if self.has_ignored {
+            Ending::Close(Reason::going_away())
+        } else {
+            Ending::Echo(payload.to_vec())
+        }))
     }
 }
 
@@ -331,12 +355,6 @@ impl Halt {
     #[cold]
     fn turn_over(accepts: bool) -> Box<Self> {
         Box::new(Self::TurnOver { accepts })
-    }
-
-    /// A Close is answered with its own words (RFC 6455 5.5.1).
-    #[cold]
-    fn echo(payload: &[u8]) -> Box<Self> {
-        Box::new(Self::End(Ending::Echo(payload.to_vec())))
     }
 
     /// No shedding makes room for a message that is for too many levels.

@@ -332,7 +332,7 @@ impl Table {
                 && writer.outbound.is_empty()
                 && !has_backlog
             {
-                writer.end(Ending::Close(Reason::new(CloseCode::GoingAway, "going away")));
+                writer.end(Ending::Close(Reason::going_away()));
                 parted += 1;
             }
         }

@@ -139,6 +139,7 @@ async fn pings_and_closes_are_answered_and_data_is_ignored() {
     let server = draining_for(PATIENCE);
     let mut busy = Socket::join_small(server.port, "/bus/room").await;
     let mut leaver = Socket::join_small(server.port, "/bus/room").await;
+    let mut late = Socket::join_small(server.port, "/bus/room").await;
     let reader = Socket::join(server.port, "/bus/room").await;
     let mut poster = Socket::open(server.port).await;
     let texts: Vec<_> = (0..40).map(|n| format!("{n} {}", "x".repeat(65_000))).collect();
@@ -149,7 +150,7 @@ async fn pings_and_closes_are_answered_and_data_is_ignored() {
     let metrics = server.metrics().clone();
     let counters = metrics.clone();
     let rest = async move {
-        // nobody goes before the first goodbye, and these two have not got everything
+        // nobody goes before the first goodbye, and these three have not got everything
         assert!(goodbye(reader).await.0 == texts);
         busy.send(TEXT, b"too late").await.unwrap();
         busy.send(PING, b"alive").await.unwrap();
@@ -162,6 +163,10 @@ async fn pings_and_closes_are_answered_and_data_is_ignored() {
         leaver.send(CLOSE, &4000u16.to_be_bytes()).await.unwrap();
         assert_eq!(leaver.until_close().await.1, 4000);
         drop(leaver);
+        late.send(TEXT, b"too late").await.unwrap();
+        late.send(CLOSE, &1000u16.to_be_bytes()).await.unwrap();
+        // an answer of 1000 would say that it was taken
+        goodbye(late).await;
     };
     let (drained, ()) = tokio::join!(server.drain(), rest);
     assert_eq!(drained, NOTHING_CUT);

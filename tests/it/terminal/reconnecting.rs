@@ -144,6 +144,23 @@ async fn what_came_shortly_before_a_broker_stopped_may_not_have_arrived() {
 }
 
 #[tokio::test]
+async fn a_close_that_is_answered_with_another_code_settles_nothing() {
+    let stand_in = StandIn::new().await;
+    let tool = Tool::start(stand_in.port(), &["pub", "news", "--message", "one"]);
+    let mut socket = stand_in.socket().await;
+    assert_eq!(next(&mut socket).await, Message::text("one"));
+    while !matches!(next(&mut socket).await, Message::Close(_)) {}
+    // in place of the library's own
+    socket.get_mut().write_all(b"\x88\x0c\x03\xe9going away").await.unwrap();
+    let url = format!("ws://127.0.0.1:{}", stand_in.port());
+    let errors = vec![
+        "mercury: message 1 may not have arrived".to_owned(),
+        format!("mercury: {url} closed with 1001, going away"),
+    ];
+    assert_eq!(tool.end().await, Ended { errors, ..Ended::silent(4) });
+}
+
+#[tokio::test]
 async fn close_codes_say_whether_to_come_back() {
     let stand_in = StandIn::new().await;
     for (code, comes_back) in [

@@ -96,12 +96,13 @@ async fn act(
     // no command runs longer than a year
     let ever = Instant::now() + Duration::from_hours(365 * 24);
     let end = terminal.timeout.map_or(ever, |timeout| Instant::now() + timeout);
-    let (mut late, mut gone) = (None, ever);
+    let (mut late, mut gone, mut is_told) = (None, ever, false);
     while held.is_none() || taken.is_none() {
         tokio::select! {
             biased;
             signal = signals.next() => {
-                if desk.is_leaving() {
+                // we may be leaving for other reasons, with jobs at work
+                if std::mem::replace(&mut is_told, true) {
                     std::process::exit(128 + signal.as_raw_value());
                 }
                 desk.leave();

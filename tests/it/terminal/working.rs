@@ -96,3 +96,18 @@ async fn a_job_need_not_be_read() {
     let tool = Tool::start(server.port, &["pull", "jobs", "--exec", "true", "--count", "1"]);
     assert_eq!(tool.end().await, Ended::silent(0));
 }
+
+#[tokio::test]
+async fn a_first_signal_leaves_the_last_job_of_a_count_at_work() {
+    let server = TestServer::start();
+    let folder = Folder::with(&[]);
+    let go = folder.path().join("go");
+    let command = format!("echo begun; until test -e '{}'; do sleep 0.01; done", go.display());
+    push(&server, b"one\n").await;
+    let flags = ["pull", "jobs", "--exec", &command, "--count", "1"];
+    let mut tool = Tool::start(server.port, &flags);
+    assert_eq!(tool.line().await, "begun");
+    tool.signal(Signal::TERM);
+    fs::write(&go, "").unwrap();
+    assert_eq!(tool.end().await, Ended::silent(0));
+}

@@ -89,7 +89,7 @@ async fn act(
 ) -> Result<(), Failure> {
     let (mut holding, mut giving) = (pin!(holding), pin!(give(terminal, desk)));
     let mut taking = pin!(take(terminal, desk));
-    let (mut held, mut given) = (None, false);
+    let (mut held, mut given) = (None, None);
     let mut taken = terminal.output.is_none().then_some(Ok(()));
     // a job that came is nobody else's
     let is_job = terminal.route.is_job();
@@ -115,16 +115,14 @@ async fn act(
                 held = Some(result);
                 desk.incoming.close();
             }
-            result = &mut giving, if !given && !desk.is_leaving() => {
-                given = true;
-                match result {
+            result = &mut giving, if given.is_none() && !desk.is_leaving() => {
+                match &result {
                     Ok(()) if terminal.input.as_ref().is_some_and(|input| input.stays) => {}
-                    Ok(()) => desk.outgoing.close(),
-                    Err(failure) => {
-                        held = Some(Err(failure));
-                        break;
-                    }
+                    Err(_) if desk.outgoing.is_empty() => desk.leave(),
+                    // what was read before is sent
+                    _ => desk.outgoing.close(),
                 }
+                given = Some(result);
             }
             () = sleep_until(end), if late.is_none() && !desk.is_leaving() => {
                 late = lateness(terminal);
@@ -142,11 +140,14 @@ async fn act(
         }
     }
     let (taken, held) = (taken.unwrap_or(Ok(())), held.unwrap_or(Ok(())));
-    let late = late.map_or(Ok(()), Err);
+    let (given, late) = (given.unwrap_or(Ok(())), late.map_or(Ok(()), Err));
+    if let (Err(_), Err(also)) = (&given, &held) {
+        also.say();
+    }
     match taken {
         // each of them was said; that the broker is gone is the news
         Err(Failure::Jobs(_)) => held.and(late).and(taken),
-        taken => taken.and(late).and(held),
+        taken => taken.and(given).and(late).and(held),
     }
 }
 

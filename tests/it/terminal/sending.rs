@@ -86,10 +86,28 @@ async fn what_is_too_long_for_the_broker_is_told_and_so_is_what_may_be_lost() {
     assert_eq!(ended.status, Some(3), "{ended:?}");
     assert_eq!(ended.errors[0], "mercury: message 1 may not have arrived");
     assert!(ended.errors[1].contains(" closed with 1009, message-too-long: "), "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_was_read_before_something_cannot_be_read_is_sent() {
+    let server = TestServer::start();
+    let mut subscriber = server.connect("/sub/news").await;
     let bounded = ["pub", "news", "--max-message", "3"];
-    let ended = Tool::run(server.port, &bounded, b"123\n1234\n").await;
+    let ended = Tool::run(server.port, &bounded, b"123\n1234\n1\n").await;
     let error = "mercury: line 2 is more than 3B (--max-message)".to_owned();
     assert_eq!(ended, Ended { errors: vec![error], ..Ended::silent(1) });
+    let folder = Folder::with(&[("a", "first")]);
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (first, missing) = (file("a"), file("b"));
+    let files = ["pub", "news", "--file", &first, "--file", &missing];
+    let ended = Tool::run(server.port, &files, b"").await;
+    let error = format!("mercury: cannot read {missing}: no such file or directory");
+    assert_eq!(ended, Ended { errors: vec![error.clone()], ..Ended::silent(1) });
+    assert_eq!((subscriber.text().await, subscriber.text().await), ("123".into(), "first".into()));
+    subscriber.quiet().await;
+    // with nothing to send no broker is waited for
+    let ended = Tool::start(1, &["pub", "news", "--reconnect", "--file", &missing]).end().await;
+    assert_eq!((ended.status, ended.errors.last()), (Some(1), Some(&error)));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 use super::desk::Desk;
@@ -19,7 +19,7 @@ use crate::config::{Output, Terminal};
 struct Done {
     /// Counted from 1.
     number: u64,
-    /// What the command said in the end, or why there was none.
+    /// What the command said in the end, or why that is not known.
     status: io::Result<ExitStatus>,
 }
 
@@ -32,9 +32,10 @@ pub(super) async fn work(
 ) -> Result<(), Failure> {
     let mut running = JoinSet::new();
     let (mut number, mut failed, mut has_more) = (0, 0, true);
+    let mut broken = None;
     loop {
         let is_free = running.len() < parallel.get();
-        let done = tokio::select! {
+        let done: Done = tokio::select! {
             biased;
             Some(done) = running.join_next() => done.expect("a job does not panic"),
             job = desk.incoming.take(), if is_free && has_more => {
@@ -46,8 +47,13 @@ pub(super) async fn work(
                 if running.len() + 1 == parallel.get() && !desk.is_leaving() {
                     desk.incoming.pause();
                 }
-                running.spawn_local(run(shell(command, terminal, number, &job), number, job));
-                if output.count.is_some_and(|count| number == count.get()) {
+                match shell(command, terminal, number, &job).spawn() {
+                    Ok(child) => {
+                        running.spawn_local(finish(child, number, job));
+                    }
+                    Err(error) => broken = Some(unable(number, &error)),
+                }
+                if broken.is_some() || output.count.is_some_and(|count| number == count.get()) {
                     has_more = false;
                     desk.enough();
                 }
@@ -56,12 +62,24 @@ pub(super) async fn work(
             else => break,
         };
         desk.incoming.resume();
-        if let Some(reason) = reason(done.status)? {
-            failed += 1;
-            say(&format!("job {} {reason}", done.number));
+        match done.status {
+            Ok(status) if status.success() => {}
+            Ok(status) => {
+                failed += 1;
+                say(&format!("job {} {}", done.number, reason(status)));
+            }
+            Err(error) => {
+                broken = Some(unable(done.number, &error));
+                has_more = false;
+                desk.enough();
+            }
         }
     }
-    if failed == 0 { Ok(()) } else { Err(Failure::Jobs(failed)) }
+    match broken {
+        Some(failure) => Err(failure),
+        None if failed > 0 => Err(Failure::Jobs(failed)),
+        None => Ok(()),
+    }
 }
 
 /// The command, and what it can know of its job.
@@ -75,33 +93,29 @@ fn shell(command: &str, terminal: &Terminal, number: u64, job: &Message) -> Comm
     shell
 }
 
-/// Runs it with the job as its standard input.
-async fn run(mut shell: Command, number: u64, job: Message) -> Done {
-    let running = async {
-        let mut child = shell.spawn()?;
-        let mut stdin = child.stdin.take().expect("it is a pipe");
-        let feeding = async move {
-            match stdin.write_all(&job.payload).await {
-                // it need not read what it does not want
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-                fed => fed,
-            }
-        };
-        let (fed, status) = tokio::join!(feeding, child.wait());
-        fed.and(status)
+/// Gives it the job as its standard input, and waits for its end.
+async fn finish(mut child: Child, number: u64, job: Message) -> Done {
+    let mut stdin = child.stdin.take().expect("it is a pipe");
+    let feeding = async move {
+        match stdin.write_all(&job.payload).await {
+            // it need not read what it does not want
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            fed => fed,
+        }
     };
-    Done { number, status: running.await }
+    let (fed, status) = tokio::join!(feeding, child.wait());
+    Done { number, status: fed.and(status) }
 }
 
-/// What was wrong with a job, if anything was. That there is no shell is wrong with all.
-fn reason(status: io::Result<ExitStatus>) -> Result<Option<String>, Failure> {
-    let status = status
-        .map_err(|error| Failure::Own(format!("cannot run a command: {}", cause::words(&error))))?;
-    if status.success() {
-        return Ok(None);
-    }
-    Ok(Some(match (status.code(), status.signal()) {
+/// What is wrong with a job whose command we cannot run is wrong with all.
+fn unable(number: u64, error: &io::Error) -> Failure {
+    Failure::Own(format!("cannot run a command for job {number}: {}", cause::words(error)))
+}
+
+/// How a command failed.
+fn reason(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with status {code}"),
         (None, signal) => format!("was killed by signal {}", signal.unwrap_or_default()),
-    }))
+    }
 }

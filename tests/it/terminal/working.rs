@@ -1,6 +1,7 @@
 //! `mercury pull --exec`: a command for each job.
 
 use std::fs;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -110,4 +111,30 @@ async fn a_first_signal_leaves_the_last_job_of_a_count_at_work() {
     tool.signal(Signal::TERM);
     fs::write(&go, "").unwrap();
     assert_eq!(tool.end().await, Ended::silent(0));
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_started_ends_it_after_those_that_run() {
+    let server = TestServer::start();
+    let folder = Folder::with(&[]);
+    std::os::unix::fs::symlink("/bin/sh", folder.path().join("sh")).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let command = format!(
+        "/bin/rm {path}/sh; echo begun; until test -e {path}/go; do /bin/sleep 0.01; done; exit 7"
+    );
+    push(&server, b"one\n").await;
+    let url = format!("ws://127.0.0.1:{}", server.port);
+    let pull = ["pull", "jobs", "--exec", &command, "--parallel", "2"];
+    let mut tool = Tool::with(&pull, &[("MERCURY_URL", &url), ("PATH", path)], Stdio::piped());
+    assert_eq!(tool.line().await, "begun");
+    let leaves = server.count(|counters| &counters.leaves);
+    let mut pusher = server.connect("/push/jobs").await;
+    pusher.send("two").await;
+    server.until(|counters| &counters.leaves, leaves + 1).await;
+    fs::write(folder.path().join("go"), "").unwrap();
+    let errors = vec![
+        "mercury: job 1 ended with status 7".to_owned(),
+        "mercury: cannot run a command for job 2: no such file or directory".to_owned(),
+    ];
+    assert_eq!(tool.end().await, Ended { errors, ..Ended::silent(1) });
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -49,6 +50,7 @@ pub(super) async fn work(
                 }
                 match shell(command, terminal, number, &job).spawn() {
                     Ok(child) => {
+                        desk.groups.borrow_mut().extend(group(&child).map(|it| (number, it)));
                         running.spawn_local(finish(child, number, job));
                     }
                     Err(error) => broken = Some(unable(number, &error)),
@@ -62,6 +64,7 @@ pub(super) async fn work(
             else => break,
         };
         desk.incoming.resume();
+        desk.groups.borrow_mut().remove(&done.number);
         match done.status {
             Ok(status) if status.success() => {}
             Ok(status) => {
@@ -90,6 +93,8 @@ fn shell(command: &str, terminal: &Terminal, number: u64, job: &Message) -> Comm
     shell.env("MERCURY_KIND", job.kind());
     shell.env("MERCURY_JOB", number.to_string());
     shell.stdin(Stdio::piped());
+    // Ctrl-C on a terminal goes to its whole foreground, and is for us alone
+    shell.process_group(0);
     shell
 }
 
@@ -105,6 +110,19 @@ async fn finish(mut child: Child, number: u64, job: Message) -> Done {
     };
     let (fed, status) = tokio::join!(feeding, child.wait());
     Done { number, status: fed.and(status) }
+}
+
+/// The process group that a command leads.
+fn group(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?))
+}
+
+/// Ends the commands that run.
+pub(super) fn stop(desk: &Desk) {
+    for group in desk.groups.borrow().values() {
+        // one that has just ended is not there any more
+        kill_process_group(*group, Signal::TERM).unwrap_or_default();
+    }
 }
 
 /// What is wrong with a job whose command we cannot run is wrong with all.

@@ -1,7 +1,9 @@
 //! What the futures of one command share: the messages between them, and the wish to leave.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
+use rustix::process::Pid;
 use tokio::sync::Notify;
 
 use super::belt::Belt;
@@ -21,6 +23,8 @@ pub(super) struct Desk {
     pub(super) outgoing: Belt,
     /// What became of what was sent.
     pub(super) ledger: RefCell<Ledger>,
+    /// The process groups of the commands that run, by the numbers of their jobs.
+    pub(super) groups: RefCell<BTreeMap<u64, Pid>>,
     is_leaving: Cell<bool>,
     bell: Notify,
 }
@@ -35,6 +39,7 @@ impl Desk {
             incoming: Belt::new(incoming_max),
             outgoing: Belt::new(OUTGOING_BYTES_MAX),
             ledger: RefCell::default(),
+            groups: RefCell::default(),
             is_leaving: Cell::default(),
             bell: Notify::new(),
         };

@@ -103,6 +103,7 @@ async fn act(
             signal = signals.next() => {
                 // we may be leaving for other reasons, with jobs at work
                 if std::mem::replace(&mut is_told, true) {
+                    crew::stop(desk);
                     std::process::exit(128 + signal.as_raw_value());
                 }
                 desk.leave();

@@ -12,7 +12,7 @@ mod working;
 use std::ffi::OsStr;
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -63,6 +63,8 @@ impl Tool {
             .env_clear()
             .env("PATH", path)
             .envs(variables.iter().copied())
+            // as the foreground of a terminal is
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(Stdio::piped())
@@ -108,8 +110,16 @@ impl Tool {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id().expect("it runs")).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// As a terminal does it.
+    fn interrupt_foreground(&self) {
+        kill_process_group(self.pid(), Signal::INT).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().expect("it runs").try_into().unwrap()).unwrap()
     }
 
     /// Ends its input and waits for its own end.

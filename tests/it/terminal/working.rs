@@ -114,6 +114,34 @@ async fn a_first_signal_leaves_the_last_job_of_a_count_at_work() {
 }
 
 #[tokio::test]
+async fn ctrl_c_leaves_a_job_at_work_until_the_second() {
+    let server = TestServer::start();
+    let folder = Folder::with(&[]);
+    let go = folder.path().join("go");
+    let command = format!(
+        "trap 'echo stopped; exit 1' TERM; echo begun; until test -e '{}'; do sleep 0.01; done",
+        go.display()
+    );
+    push(&server, b"one\n").await;
+    let mut tool = Tool::start(server.port, &["pull", "jobs", "--exec", &command]);
+    assert_eq!(tool.line().await, "begun");
+    tool.interrupt_foreground();
+    fs::write(&go, "").unwrap();
+    assert_eq!(tool.end().await, Ended::silent(0));
+    fs::remove_file(&go).unwrap();
+    push(&server, b"two\n").await;
+    let mut tool = Tool::joined(&server, &["pull", "jobs", "--exec", &command]).await;
+    assert_eq!(tool.line().await, "begun");
+    let leaves = server.count(|counters| &counters.leaves);
+    tool.interrupt_foreground();
+    // two signals at once are one
+    server.until(|counters| &counters.leaves, leaves + 1).await;
+    tool.interrupt_foreground();
+    let ended = tool.end().await;
+    assert_eq!((ended.status, &ended.output[..]), (Some(130), &b"stopped\n"[..]), "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_command_that_cannot_be_started_ends_it_after_those_that_run() {
     let server = TestServer::start();
     let folder = Folder::with(&[]);

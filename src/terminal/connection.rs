@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::desk::Desk;
+use super::ear::Ear;
 use super::reader::{Reader, Received, Unreadable};
 use super::writer::Writer;
 use crate::cause;
@@ -44,6 +45,8 @@ struct Wishes {
     close: Cell<Option<u16>>,
     /// Nothing is read, since there is no room.
     is_deaf: Cell<bool>,
+    /// Bytes that came.
+    heard: Cell<u64>,
     /// We have sent a Close.
     said_goodbye: Cell<bool>,
 }
@@ -55,9 +58,10 @@ pub(super) async fn run(
     desk: &Desk,
 ) -> Parting {
     let (read_half, write_half) = tokio::io::split(stream);
-    let (frames, _) = after_handshake_split(read_half, tokio::io::empty(), Role::Client);
-    let reader = Reader::new(frames, terminal.message_bytes_max);
     let wishes = Wishes::default();
+    let ear = Ear::new(read_half, &wishes.heard);
+    let (frames, _) = after_handshake_split(ear, tokio::io::empty(), Role::Client);
+    let reader = Reader::new(frames, terminal.message_bytes_max);
     let mut reading = pin!(read(reader, terminal, desk, &wishes));
     let mut writing = pin!(write(Writer::new(write_half), terminal, desk, &wishes));
     let mut is_written = false;
@@ -98,16 +102,17 @@ async fn read(
         desk.incoming.room().await;
         wishes.is_deaf.set(false);
         let mut next = pin!(reader.next());
-        let mut is_asked = false;
+        // what had been heard when it was asked
+        let mut asked = None;
         let received = loop {
             tokio::select! {
                 biased;
                 received = &mut next => break received,
                 () = sleep(terminal.idle.unwrap_or_default()), if terminal.idle.is_some() => {
-                    if is_asked {
+                    // a long message takes its time
+                    if asked.replace(wishes.heard.get()) == Some(wishes.heard.get()) {
                         return Parting::Lost("the broker is silent".to_owned());
                     }
-                    is_asked = true;
                     wishes.ping.set(true);
                     desk.outgoing.stir();
                 }

@@ -10,6 +10,7 @@ mod belt;
 mod connection;
 mod crew;
 mod desk;
+mod ear;
 mod feed;
 mod handshake;
 mod ledger;

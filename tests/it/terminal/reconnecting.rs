@@ -249,6 +249,25 @@ async fn a_silent_broker_is_asked_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_long_message_that_still_comes_is_no_silence() {
+    let stand_in = StandIn::new().await;
+    let flags = ["sub", "logs", "--idle-timeout", "100ms", "--no-reconnect", "--count", "1"];
+    let tool = Tool::start(stand_in.port(), &flags);
+    let mut socket = stand_in.socket().await;
+    // the library would answer with pongs, which cannot stand inside a frame
+    let stream = socket.get_mut();
+    for byte in b"\x81\x05hello" {
+        let mut ping = [0; 6];
+        timeout(PATIENCE, stream.read_exact(&mut ping)).await.expect("a ping in time").unwrap();
+        assert_eq!(ping[..2], *b"\x89\x80");
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    assert!(matches!(next(&mut socket).await, Message::Close(_)));
+    assert!(socket.next().await.is_none());
+    assert_eq!(tool.end().await, Ended { output: b"hello\n".to_vec(), ..Ended::silent(0) });
+}
+
+#[tokio::test]
 async fn pings_are_answered() {
     let stand_in = StandIn::new().await;
     let _tool = Tool::start(stand_in.port(), &["sub", "logs"]);

@@ -6,8 +6,15 @@ use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketRead};
 use tokio::io::AsyncRead;
 
 use super::message::Message;
+use super::writer::HEAD_BYTES_MAX;
 use crate::cause;
+use crate::close::may_be_sent;
 use crate::config::Size;
+
+/// The longest payload of a Close, Ping or Pong (RFC 6455 5.5).
+const CONTROL_BYTES_MAX: usize = 125;
+/// In the second byte of a head (RFC 6455 5.2).
+const MASKED: u8 = 0x80;
 
 /// Reads one connection. fastwebsockets reads its frames; fragments are put together here, since
 /// there they are bounded one by one and not as a whole.
@@ -55,13 +62,14 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         loop {
             let mut never = |_: Frame<'_>| async { Ok::<_, Infallible>(()) };
             let frame = self.frames.read_frame(&mut never).await;
-            let frame = frame.map_err(|error| unreadable(&error, self.bytes_max))?;
+            let mut frame = frame.map_err(|error| unreadable(&error, self.bytes_max))?;
+            check(&mut frame)?;
             let (fin, op_code) = (frame.fin, frame.opcode);
             let payload = Vec::from(frame.payload);
             match op_code {
                 OpCode::Ping => return Ok(Received::Ping(payload)),
                 OpCode::Pong => return Ok(Received::Pong(payload)),
-                OpCode::Close => return Ok(close(&payload)),
+                OpCode::Close => return close(&payload),
                 _ => {}
             }
             if let Some(message) = self.gather(op_code, fin, payload)? {
@@ -100,6 +108,25 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     }
 }
 
+/// What fastwebsockets lets pass (RFC 6455 5.1 and 5.5).
+fn check(frame: &mut Frame<'_>) -> Result<(), Unreadable> {
+    // it tells of the mask only where it writes a head
+    let mut head = [0; HEAD_BYTES_MAX];
+    frame.fmt_head(&mut head);
+    if head[1] & MASKED != 0 {
+        return Err(breach("a frame with a mask"));
+    }
+    let is_control = matches!(frame.opcode, OpCode::Close | OpCode::Ping | OpCode::Pong);
+    if is_control && frame.payload.len() > CONTROL_BYTES_MAX {
+        return Err(control_too_long());
+    }
+    Ok(())
+}
+
+fn control_too_long() -> Unreadable {
+    breach("a control frame of more than 125 bytes")
+}
+
 fn too_long(bytes_max: usize) -> Unreadable {
     let most = Size(bytes_max);
     Unreadable::Breach(1009, format!("a message of more than {most} (--max-message)"))
@@ -116,6 +143,10 @@ fn unreadable(error: &WebSocketError, bytes_max: usize) -> Unreadable {
         WebSocketError::InvalidUTF8 => {
             Unreadable::Breach(1007, "text that is not UTF-8".to_owned())
         }
+        WebSocketError::ReservedBitsNotZero => breach("a frame with reserved bits"),
+        WebSocketError::ControlFrameFragmented => breach("a control frame in pieces"),
+        WebSocketError::PingFrameTooLarge => control_too_long(),
+        WebSocketError::InvalidValue => breach("a frame of no known kind"),
         error => breach(&error.to_string()),
     }
 }
@@ -124,15 +155,18 @@ fn breach(what: &str) -> Unreadable {
     Unreadable::Breach(1002, what.to_owned())
 }
 
-/// Code and text of a Close (RFC 6455 5.5.1); what is no code counts as none.
-fn close(payload: &[u8]) -> Received {
-    match payload.split_first_chunk() {
-        Some((code, text)) => Received::Close(
-            Some(u16::from_be_bytes(*code)),
-            String::from_utf8_lossy(text).into_owned(),
-        ),
-        None => Received::Close(None, String::new()),
+/// Code and text of a Close (RFC 6455 5.5.1).
+fn close(payload: &[u8]) -> Result<Received, Unreadable> {
+    let Some((code, text)) = payload.split_first_chunk() else {
+        let is_empty = payload.is_empty();
+        let none = || Received::Close(None, String::new());
+        return is_empty.then(none).ok_or_else(|| breach("a Close of one byte"));
+    };
+    let code = u16::from_be_bytes(*code);
+    if !may_be_sent(code) {
+        return Err(breach(&format!("a Close with {code}, which nobody may send")));
     }
+    Ok(Received::Close(Some(code), String::from_utf8_lossy(text).into_owned()))
 }
 
 #[cfg(test)]
@@ -215,8 +249,10 @@ mod tests {
     }
 
     #[test]
-    fn a_close_without_a_code_has_none() {
-        assert_eq!(close(b""), Received::Close(None, String::new()));
-        assert_eq!(close(b"\x03"), Received::Close(None, String::new()));
+    fn a_close_has_a_code_that_may_be_sent_or_none() {
+        assert_eq!(close(b""), Ok(Received::Close(None, String::new())));
+        for payload in [&b"\x03"[..], b"\x03\xed", b"\x03\xe7why", b"\xff\xff"] {
+            assert!(matches!(close(payload), Err(Unreadable::Breach(1002, _))), "{payload:?}");
+        }
     }
 }

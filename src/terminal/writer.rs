@@ -8,7 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 /// More than this is not gathered before it is written.
 const BATCH_BYTES: usize = 64 * 1024;
 /// The longest head of a frame, with its mask (RFC 6455 5.2).
-const HEAD_BYTES_MAX: usize = 14;
+pub(super) const HEAD_BYTES_MAX: usize = 14;
 
 /// Writes one connection.
 pub(super) struct Writer<S> {

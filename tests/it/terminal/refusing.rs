@@ -75,15 +75,33 @@ async fn a_wrong_handshake_is_no_broker() {
     }
 }
 
+/// A pong of 126 bytes.
+const LONG_PONG: &[u8] = &{
+    let mut pong = [b'x'; 4 + 126];
+    (pong[0], pong[1], pong[2], pong[3]) = (0x8a, 126, 0, 126);
+    pong
+};
+
 #[tokio::test]
 async fn what_no_broker_may_send_closes_with_the_right_code() {
     for (message, code, sentence) in [
-        (Message::text("12345678901"), 1009, "a message of more than 10B (--max-message)"),
+        (Message::text("x".repeat(201)), 1009, "a message of more than 200B (--max-message)"),
         (Message::Frame(frame(b"\x81\x01\xff")), 1007, "text that is not UTF-8"),
         (Message::Frame(frame(b"\x80\x01x")), 1002, "a fragment without a beginning"),
+        (Message::Frame(frame(b"\x81\x81abcd\x00")), 1002, "a frame with a mask"),
+        (Message::Frame(frame(b"\xc1\x01x")), 1002, "a frame with reserved bits"),
+        (Message::Frame(frame(b"\x83\x01x")), 1002, "a frame of no known kind"),
+        (Message::Frame(frame(b"\x09\x01x")), 1002, "a control frame in pieces"),
+        (Message::Frame(frame(LONG_PONG)), 1002, "a control frame of more than 125 bytes"),
+        (Message::Frame(frame(b"\x88\x01x")), 1002, "a Close of one byte"),
+        (
+            Message::Frame(frame(b"\x88\x02\x03\xed")),
+            1002,
+            "a Close with 1005, which nobody may send",
+        ),
     ] {
         let stand_in = StandIn::new().await;
-        let tool = Tool::start(stand_in.port(), &["sub", "logs", "--max-message", "10"]);
+        let tool = Tool::start(stand_in.port(), &["sub", "logs", "--max-message", "200"]);
         let mut socket = stand_in.socket().await;
         match message {
             Message::Frame(frame) => {

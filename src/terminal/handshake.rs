@@ -3,6 +3,7 @@
 //! The handshake is made of fastwebsockets' parts. Its own function for all of it gives up the
 //! answer of a broker that says no, with the reason and `Retry-After` in it.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,9 +131,7 @@ where
         request.headers_mut().insert(HOST, host);
     }
     let expected = accept(&mut request);
-    let broken = |error: hyper::Error| {
-        Unopened::new(format!("{url} does not shake hands: {error}"), !error.is_parse())
-    };
+    let broken = |error: hyper::Error| broken(url, &error);
     let (mut sender, exchange) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let answering = async move {
         let mut response = sender.send_request(request).await.map_err(broken)?;
@@ -147,6 +146,20 @@ where
     // what ends the exchange is seen where the answer is missing
     let (answer, _) = tokio::join!(answering, exchange.with_upgrades());
     answer.map(TokioIo::new)
+}
+
+/// An exchange that ended before an answer. What came before the request could leave is told inside
+/// of the news that it did not.
+fn broken(url: &str, error: &hyper::Error) -> Unopened {
+    let error = error.source().and_then(|source| source.downcast_ref()).unwrap_or(error);
+    let system = error.source().and_then(|source| source.downcast_ref());
+    let reason = system.map_or_else(|| error.to_string(), cause::words);
+    // all else is no HTTP
+    let is_temporary = system.is_some()
+        || error.is_canceled()
+        || error.is_closed()
+        || error.is_incomplete_message();
+    Unopened::new(format!("{url} does not shake hands: {reason}"), is_temporary)
 }
 
 /// The right answer to a request's key. The library gives it to servers alone.
@@ -195,6 +208,8 @@ const fn is_temporary(status: u16, asks: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
 
     #[test]
@@ -217,6 +232,27 @@ mod tests {
         headers.insert(CONNECTION, "upgrade".parse().unwrap());
         assert!(is_accepted(&headers, &expected));
         assert!(!is_accepted(&headers, b"other"));
+    }
+
+    /// What is said of one that says this, and hangs up, before it is asked.
+    fn unasked(said: &[u8]) -> Unopened {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (near, mut far) = tokio::io::duplex(100);
+            far.write_all(said).await.unwrap();
+            drop(far);
+            let (mut sender, exchange) = http1::handshake(TokioIo::new(near)).await.unwrap();
+            let request = Request::new(Empty::<Bytes>::new());
+            let (answer, _) = tokio::join!(sender.send_request(request), exchange);
+            broken("ws://a", &answer.unwrap_err())
+        })
+    }
+
+    #[test]
+    fn who_speaks_first_is_no_broker_and_who_hangs_up_may_be_one() {
+        assert!(!unasked(b"SSH-2.0-OpenSSH\r\n").is_temporary);
+        let gone = unasked(b"");
+        assert!(gone.is_temporary && !gone.sentence.ends_with("canceled"), "{gone:?}");
     }
 
     #[test]

@@ -60,8 +60,7 @@ impl Belt {
     /// Puts a message, after [`Belt::room`].
     pub(super) fn put(&self, message: Message) {
         if self.is_discarding.get() {
-            self.discarded.set(self.discarded.get() + 1);
-            return;
+            return self.spill(1);
         }
         self.bytes.set(self.bytes.get() + message.weight());
         self.messages.borrow_mut().push_back(message);
@@ -137,10 +136,14 @@ impl Belt {
     /// Nobody takes any more: what is here and what will be put falls off.
     pub(super) fn discard(&self) {
         self.is_discarding.set(true);
-        let left = self.messages.take();
-        self.discarded.set(self.discarded.get() + left.len() as u64);
+        self.spill(self.messages.take().len() as u64);
         self.bytes.set(0);
         self.widen();
+    }
+
+    /// So many that were taken came to nothing.
+    pub(super) fn spill(&self, count: u64) {
+        self.discarded.set(self.discarded.get() + count);
     }
 
     /// How many fell off.

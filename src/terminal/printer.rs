@@ -46,9 +46,10 @@ pub(super) async fn print(
         Form::Lines | Form::Exec { .. } => line(message, is_seen, batch),
     };
     while let Some(message) = desk.incoming.take().await {
-        let mut next = Some(message);
+        let (mut next, mut count) = (Some(message), 0);
         while let Some(message) = next {
             append(&message, &mut batch);
+            count += 1;
             left = left.map(|left| left - 1);
             let is_enough = left == Some(0) || batch.len() >= BATCH_BYTES;
             next = if is_enough { None } else { desk.incoming.take_now() };
@@ -57,9 +58,13 @@ pub(super) async fn print(
             stdout.write_all(&batch).await?;
             stdout.flush().await
         };
-        written.await.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::Pipe,
-            _ => Failure::Own(format!("cannot write to standard output: {}", cause::words(&error))),
+        written.await.map_err(|error| {
+            // a part may be written, but who knows which
+            desk.incoming.spill(count);
+            if error.kind() == ErrorKind::BrokenPipe {
+                return Failure::Pipe;
+            }
+            Failure::Own(format!("cannot write to standard output: {}", cause::words(&error)))
         })?;
         batch.clear();
         if left == Some(0) {

@@ -125,3 +125,20 @@ async fn a_reader_that_reads_no_more_is_not_waited_for() {
     let status = tokio::time::timeout(PATIENCE, tool.child.wait()).await.expect("an end in time");
     assert_eq!(status.unwrap().code(), Some(0));
 }
+
+#[tokio::test]
+async fn jobs_that_nobody_reads_any_more_are_told() {
+    let server = TestServer::start();
+    let mut tool = Tool::joined(&server, &["pull", "jobs"]).await;
+    let mut pusher = server.connect("/push/jobs").await;
+    pusher.send("one").await;
+    assert_eq!(tool.line().await, "one");
+    let Tool { mut child, output, mut errors, input: _input } = tool;
+    drop(output);
+    pusher.send("two").await;
+    let line = tokio::time::timeout(PATIENCE, errors.next_line()).await.expect("a line in time");
+    let told = "mercury: 1 more job had come and will not be done";
+    assert_eq!(line.unwrap().as_deref(), Some(told));
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("an end in time");
+    assert_eq!(status.unwrap().code(), Some(141));
+}

@@ -102,8 +102,8 @@ impl Demo {
             return Some(Err(Denial::method(request.method(), path, METHODS)));
         }
         let mut answer = match file {
+            _ if self.is_known(request.headers()) => not_modified(),
             Some(file) => page(Bytes::from_static(file.body), content_type(file.name)),
-            None if self.is_known(request.headers()) => not_modified(),
             None => page(self.index.clone(), content_type("index.html")),
         };
         let headers = answer.headers_mut();
@@ -115,7 +115,7 @@ impl Demo {
         Some(Ok(answer))
     }
 
-    /// Whether a browser has the page already (RFC 9110 13.1.2).
+    /// Whether a browser has it already (RFC 9110 13.1.2).
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
         let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);

@@ -84,7 +84,7 @@ fn another_build_has_another_folder_and_the_same_one_the_same() {
 }
 
 #[test]
-fn a_browser_that_has_the_page_gets_it_no_more() {
+fn a_browser_that_has_the_page_or_a_file_gets_it_no_more() {
     let demo = demo();
     let tag = demo.tag.to_str().unwrap().to_owned();
     for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
@@ -92,6 +92,10 @@ fn a_browser_that_has_the_page_gets_it_no_more() {
         assert_eq!(answer.status(), 304, "{known}");
         assert_eq!((field(&answer, &ETAG), field(&answer, &CACHE_CONTROL)), (&*tag, "no-cache"));
     }
+    let script = format!("{}main.js", demo.folder);
+    let answer = ask(&demo, "GET", &script, Some(&tag)).unwrap().unwrap();
+    assert_eq!((answer.status().as_u16(), field(&answer, &ETAG)), (304, &*tag));
+    assert!(field(&answer, &CACHE_CONTROL).ends_with("immutable"));
     for unknown in ["\"x\"", "x", ""] {
         assert_eq!(ask(&demo, "GET", "/", Some(unknown)).unwrap().unwrap().status(), 200);
     }

@@ -160,6 +160,46 @@ test('what the broker refuses or cannot take is said in its own words', async ()
   await page.check();
 });
 
+test('who is connected and names no topic is disconnected, and told so', async () => {
+  const broker = await start();
+  const page = await open(browser, `${broker.url}/#bus`);
+  const peer = panel(page, 'Peer 1');
+  await peer.move('before');
+  // sending commits nothing that is being typed: the lines name the topic that it went to
+  await peer.topic.evaluate((field) => {
+    field.value = 'half a to';
+    field.dispatchEvent(new Event('input'));
+    field.form.nextElementSibling.requestSubmit();
+  });
+  await peer.curl.getByText('/bus/before').waitFor();
+  await peer.curl.getByText('--data-raw').waitFor();
+  assert.match(await peer.script.textContent(), /\/bus\/before"/);
+  await peer.topic.fill('');
+  await peer.topic.blur();
+  await peer.state('refused');
+  assert.equal(await peer.status.textContent(), 'the topic is empty');
+  await peer.move('before');
+  await page.check();
+});
+
+test('who was refused at one broker tries the next one', async () => {
+  const [broker, other] = await Promise.all([start(), start()]);
+  const page = await open(browser, `${broker.url}/#bus`);
+  const [refused, disconnected] = [panel(page, 'Peer 1'), panel(page, 'Peer 2')];
+  await disconnected.toggle.click();
+  await disconnected.state('closed');
+  const field = page.getByRole('textbox', { name: 'Broker' });
+  await field.fill(`${broker.url}/wrong`);
+  await field.press('Enter');
+  await refused.state('refused');
+  assert.match(await refused.status.textContent(), /^refused: \/wrong\/bus\/fry is no route/);
+  await field.fill(other.url);
+  await field.press('Enter');
+  await refused.connected();
+  assert.equal(await disconnected.status.textContent(), 'disconnected');
+  await page.check();
+});
+
 test('a flood of 5,000 messages a second is counted whole, and the page answers', async (context) => {
   const broker = await start();
   // high enough for the button to be in sight

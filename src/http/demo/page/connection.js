@@ -125,6 +125,13 @@ export class Connection {
     socket?.close(1000);
   }
 
+  /** Lets go, and says why there is nowhere to connect to. */
+  refuse(words) {
+    this.drop();
+    this.url = undefined;
+    this.say('refused', words);
+  }
+
   /** Ends it for good. */
   end() {
     this.drop();

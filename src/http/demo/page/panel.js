@@ -95,8 +95,10 @@ export class Panel {
 
   /** Connects to what the fields say. */
   connect() {
-    if (!this.showUrl()) return this.showState('refused', fault(this.topic));
-    const { http, listen, socket } = this.urls();
+    if (!this.showUrl()) return this.connection.refuse(fault(this.topic));
+    // what is sent goes there, whatever is typed into the field meanwhile
+    this.used = this.urls();
+    const { http, listen, socket } = this.used;
     const lines = this.role.receives
       ? snippets.listening(listen, socket)
       : snippets.sendingText(http, socket, this.role.message);
@@ -104,10 +106,16 @@ export class Panel {
     this.connection.connect(socket, listen);
   }
 
-  /** The fields or the broker's root changed: who is connected goes there. */
+  /** The fields changed: who is connected goes there, or nowhere if that is no topic. */
   follow() {
-    const isElsewhere = this.showUrl() && this.urls().socket !== this.connection.url;
+    const isElsewhere = !this.showUrl() || this.urls().socket !== this.connection.url;
     if (this.connection.isOn && isElsewhere) this.connect();
+  }
+
+  /** The broker's root changed: who was refused elsewhere goes there, too. */
+  move() {
+    if (this.connection.state === 'refused') this.connect();
+    else this.follow();
   }
 
   showState(state, words) {
@@ -129,7 +137,7 @@ export class Panel {
   send(content, file) {
     this.connection.send(content);
     this.log.add('sent', content);
-    const { http, socket } = this.urls();
+    const { http, socket } = this.used;
     this.showLines(
       file === undefined
         ? snippets.sendingText(http, socket, content)

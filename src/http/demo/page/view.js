@@ -78,6 +78,6 @@ export class View {
 
   /** The broker is elsewhere now. */
   follow() {
-    for (const panel of this.panels) panel.follow();
+    for (const panel of this.panels) panel.move();
   }
 }

@@ -182,6 +182,29 @@ test('who is connected and names no topic is disconnected, and told so', async (
   await page.check();
 });
 
+test('of a refusal by what is no broker, the status is shown and not its page', async () => {
+  const broker = await start();
+  const page = await open(browser, broker.url);
+  await page.route(/\/elsewhere\/bus\//, (route) =>
+    route.fulfill({ status: 404, contentType: 'text/html', body: '<h1>Not here</h1>' }),
+  );
+  await page.route(/\/talkative\/bus\//, (route) =>
+    route.fulfill({ status: 403, contentType: 'text/plain', body: 'no '.repeat(5000) }),
+  );
+  await page.getByRole('tab', { name: 'Bus' }).click();
+  const peer = panel(page, 'Peer 1');
+  const field = page.getByRole('textbox', { name: 'Broker' });
+  for (const [folder, said] of [
+    ['elsewhere', 'refused: 404 Not Found'],
+    ['talkative', `refused: ${'no '.repeat(100)}`],
+  ]) {
+    await field.fill(`${broker.url}/${folder}`);
+    await field.press('Enter');
+    await peer.status.getByText(said.trim(), { exact: true }).waitFor();
+  }
+  await page.check();
+});
+
 test('who was refused at one broker tries the next one', async () => {
   const [broker, other] = await Promise.all([start(), start()]);
   const page = await open(browser, `${broker.url}/#bus`);

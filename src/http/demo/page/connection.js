@@ -2,6 +2,8 @@
 
 import { STEADY_MS, isFinal, reason, wait } from './backoff.js';
 
+/** Characters that are shown of a refusal; a broker's own fit. */
+const REFUSAL_MAX = 300;
 /** What may wait in the browser; a sender that is faster than its line is told so. */
 const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -89,7 +91,7 @@ export class Connection {
     let sentence;
     try {
       answer = await fetch(this.question, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-      sentence = (await answer.text()).trim();
+      sentence = await words(answer);
     } catch {
       return;
     }
@@ -137,4 +139,11 @@ export class Connection {
     this.drop();
     removeEventListener('online', this.retry);
   }
+}
+
+/** A refusal in words: the broker's sentence, or no more than the status of what is no broker. */
+async function words(answer) {
+  const isSentence = answer.headers.get('content-type')?.startsWith('text/plain');
+  const text = isSentence ? await answer.text() : `${answer.status} ${answer.statusText}`;
+  return text.trim().slice(0, REFUSAL_MAX);
 }

@@ -119,6 +119,20 @@ for (const [name, options] of Object.entries({
   });
 }
 
+test('a long topic leaves a panel its shape', async () => {
+  const page = await open(browser, `${broker.url}/#bus`, PHONE);
+  const peer = panel(page, 'Peer 1');
+  await peer.connected();
+  const height = () => peer.within.evaluate((element) => element.clientHeight);
+  const before = await height();
+  await peer.move('é'.repeat(500));
+  const url = peer.within.locator('.url code');
+  assert.equal(await url.getAttribute('title'), await url.textContent());
+  const after = await height();
+  assert.ok(after < before + 100, `a panel of ${before} px has ${after}`);
+  await page.check();
+});
+
 test('the picture of the README', async () => {
   const page = await open(browser, `${broker.url}/#pubsub`, DESK);
   for (const number of [1, 2, 3])

@@ -88,7 +88,8 @@ export class Panel {
   showUrl() {
     const wrong = fault(this.topic);
     this.topicField.setAttribute('aria-invalid', String(Boolean(wrong)));
-    find(this.element, '.url code').textContent = wrong ? wrong : this.urls().socket;
+    const url = find(this.element, '.url code');
+    url.textContent = url.title = wrong ? wrong : this.urls().socket;
     this.on.state(this);
     return !wrong;
   }

@@ -203,6 +203,21 @@ test('every control has a name, and no two of a view the same', async () => {
   await page.check();
 });
 
+test('a screen reader is told whom a message reached', async () => {
+  const page = await open(browser, `${broker.url}/#pubsub`, DESK);
+  const publisher = panel(page, 'Publisher 1');
+  for (const [number, topic] of ['told', 'told/amy', 'told/leo'].entries())
+    await panel(page, `Subscriber ${number + 1}`).move(topic);
+  const told = page.locator('#announcer[role=status]');
+  await publisher.move('told/amy');
+  await publisher.say('hello');
+  await told.getByText('Publisher 1 reached Subscriber 1, Subscriber 2', { exact: true }).waitFor();
+  await publisher.move('told-nobody');
+  await publisher.say('hello');
+  await told.getByText('Publisher 1 reached nobody here', { exact: true }).waitFor();
+  await page.check();
+});
+
 test('all of it works by keyboard, and shows where the keyboard is', async () => {
   const page = await open(browser, broker.url, DESK);
   const press = (key) => page.keyboard.press(key);

@@ -1,6 +1,6 @@
 // Where each message goes: senders and receivers around the broker, and dots that travel.
 
-import { draw } from './dom.js';
+import { announce, draw } from './dom.js';
 import { nextFrame } from './frames.js';
 
 const ROW = 58;
@@ -17,6 +17,9 @@ const DOTS_MAX = 48;
 /** Messages that are remembered, and for how long: an equal one that comes is the same. */
 const REMEMBERED_MAX = 64;
 const SAME_MS = 10000;
+
+/** How long behind the last sending a screen reader is told whom it reached. */
+const TOLD_MS = 1000;
 
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -57,6 +60,11 @@ export class Picture {
     });
     this.travel(panel, true, now);
     nextFrame(this.tell);
+    const sending = this.last;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      announce(`${sending.from} reached ${this.names(sending) || 'nobody here'}`);
+    }, TOLD_MS);
   }
 
   /** A panel got one: from here, or from elsewhere. */
@@ -124,11 +132,14 @@ export class Picture {
 
   /** The last message in words. */
   tell() {
-    const { from, to } = this.last;
-    const names = this.panels()
-      .filter((panel) => to.has(panel))
-      .map((panel) => panel.name);
-    this.caption.textContent = `${from} → broker → ${names.join(', ') || 'nobody here'}`;
+    const names = this.names(this.last) || 'nobody here';
+    this.caption.textContent = `${this.last.from} → broker → ${names}`;
+  }
+
+  /** The panels that got a message. */
+  names({ to }) {
+    const reached = this.panels().filter((panel) => to.has(panel));
+    return reached.map((panel) => panel.name).join(', ');
   }
 
   /** Draws nodes and lines anew. */

@@ -172,6 +172,9 @@ test('panels come and go, and another broker can be named', async () => {
     await field.press('Enter');
     assert.match(await page.locator('#root-says').textContent(), words);
   }
+  await field.fill(other.url.replace('http://', ''));
+  await field.press('Enter');
+  assert.equal(await field.inputValue(), `${other.url}/`);
   await field.fill(other.url.replace('http', 'ws'));
   await page.getByRole('button', { name: 'Use' }).click();
   await added.within.getByText(`ws://127.0.0.1:${other.port}/sub/wong`, { exact: true }).waitFor();

@@ -15,9 +15,11 @@ export const home = () => parse(new URL('.', location.href).href);
 
 /** The root that a text names: an http or https URL that ends in a slash. Throws what is wrong. */
 export function parse(text) {
+  // 'localhost:3000' is what people type; to a URL, localhost would be the scheme
+  const isHost = /^[\w.-]+:\d+(\/|$)/.test(text.trim());
   let url;
   try {
-    url = new URL(text.trim());
+    url = new URL(isHost ? `${location.protocol}//${text.trim()}` : text.trim());
   } catch {
     throw new Error(`'${text.trim()}' is not a URL, say ${location.origin}/`);
   }

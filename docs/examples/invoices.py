@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import sys
+from operator import index
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -33,10 +34,11 @@ async def work(job):
     """Makes one invoice, and is done when the broker has it: nobody else would make it again."""
     try:
         order = json.loads(job)
-        total = PRICES[order["item"]] * order["count"]
+        total = PRICES[order["item"]] * index(order["count"])  # a whole number
         invoice = json.dumps({"id": order["id"], "total": total})
-    except (ValueError, KeyError, TypeError) as error:
-        return logging.error("not an order: %r: %r", job, error)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        # whoever may connect may push: JSON of another shape, or too deep, must not end a worker
+        return logging.error("not an order: %.200r: %r", job, error)
     while True:
         try:
             await asyncio.to_thread(publish, invoice)

@@ -30,6 +30,24 @@ test('each job is done by one worker, whatever comes between', async (t) => {
   for (const each of workers) await each.stop()
 })
 
+test('what is not an order, whatever it is, makes no invoice and ends no worker', async (t) => {
+  const broker = await Broker.start(t)
+  const results = await broker.connect('sub/shop')
+  const program = await worker(t, broker)
+  const strangers = [
+    'null', '[]', '"tea"', '{"id":"1","item":["tea"],"count":1}',
+    '{"id":"1","item":"tea","count":"2"}', '{"id":"1","item":"tea","count":1e999}',
+    '['.repeat(100_000), Buffer.from([255, 0])
+  ]
+  for (const stranger of strangers) {
+    await broker.post('push/invoices', stranger)
+    await program.says(/^not an order: /)
+  }
+  await broker.post('push/invoices', job('a'))
+  assert.deepEqual(JSON.parse(await results.next()), { id: 'a', total: 8 })
+  await program.stop()
+})
+
 test('a worker that is told to stop does what it has, and leaves the rest to others', async (t) => {
   const broker = await Broker.start(t)
   const results = await broker.connect('sub/shop')

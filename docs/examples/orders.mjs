@@ -68,7 +68,10 @@ async function take (request) {
     body += part
     if (body.length > 1000) throw new SyntaxError('an order has up to 1,000 characters')
   }
-  const { item, count } = JSON.parse(body)
+  const { item, count } = JSON.parse(body) ?? {}
+  if (typeof item !== 'string' || !Number.isInteger(count)) {
+    throw new SyntaxError('an order has an item and a count')
+  }
   const order = { id: randomUUID(), item, count }
   await post(`pub/shop/orders/${order.id}`, order)
   await post('push/invoices', order)

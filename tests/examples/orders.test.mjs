@@ -36,7 +36,8 @@ test('what one takes, all know, with the totals of workers', async (t) => {
 test('orders that are none, and a broker that is away, are told', async (t) => {
   const broker = await Broker.start(t)
   const { url } = await service(t, broker)
-  assert.deepEqual((await ask(url, 'tea'))[0], 400)
+  for (const none of ['tea', 'null', '{"item":"tea"}', '{"item":"tea","count":"2"}'])
+    assert.equal((await ask(url, none))[0], 400, none)
   assert.deepEqual((await ask(url, `"${'x'.repeat(1000)}"`))[0], 400)
   assert.equal((await ask(`${url}s`))[0], 404)
   await broker.stop()

@@ -19,7 +19,7 @@ fn run(words: &[&str], path: &str, bytes: &[u8]) -> Result<String, Exit> {
     };
     let surroundings = Surroundings { file: &file, ..Surroundings::NONE };
     match parse(words.iter().map(OsString::from), &surroundings)? {
-        Invocation::Print(text) => Ok(text),
+        Invocation::Check { verdict: text, .. } | Invocation::Print(text) => Ok(text),
         other => unreachable!("{other:?}"),
     }
 }

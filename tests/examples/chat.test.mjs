@@ -71,9 +71,12 @@ test('whatever is said is shown as text', async (t) => {
   const script = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
   const messages = [script, '{"text":{}}', 'null', '{"name":"<b>", "text":"\u202e<i>"}']
   for (const message of messages) await broker.post('bus/tea%20room', message)
+  await broker.post('bus/tea%20room', new Uint8Array([0xff, 0xfe, 0xfd]))
   await say(page, script)
   await page.locator('li.mine').waitFor()
-  assert.deepEqual(await texts(page), [script, '{"text":{}}', 'null', '\u202e<i>', script])
+  const binary = '(3 bytes that are no text)'
+  const expected = [script, '{"text":{}}', 'null', '\u202e<i>', binary, script]
+  assert.deepEqual(await texts(page), expected)
   assert.equal(await page.locator('ol img, ol script, ol i').count(), 0)
   assert.equal(await page.title(), 'tea room')
 })

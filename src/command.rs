@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tracing::{error, info, warn};
 
 use crate::cli::{self, Change, Exit, Invocation, Reload, Surroundings};
@@ -16,6 +16,7 @@ use crate::config::{Config, Log, LogFormat};
 use crate::contents::{self, ContentsError};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::server::{Inherited, Server};
+use crate::signals::Signals;
 use crate::systemd;
 use crate::telemetry::{self, Announcement};
 use crate::terminal;
@@ -89,7 +90,8 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
     let level = telemetry::start(&log);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Exit::start)?;
     // Before the start: a signal that comes in between drains, too.
-    let mut signals = runtime.block_on(async { Signals::new() }).map_err(Exit::start)?;
+    let kinds = [SignalKind::hangup(), SignalKind::terminate(), SignalKind::interrupt()];
+    let mut signals = runtime.block_on(async { Signals::new(&kinds) }).map_err(Exit::start)?;
     let server = Server::start_with(&config, inherited).map_err(Exit::start)?;
     let (urls, pins, descriptors) = (server.urls(), server.pins(), server.descriptors());
     let admin = server.admin();
@@ -131,7 +133,7 @@ fn run(mut config: Config, mut log: Log, again: Again<'_>) -> Result<(), Exit> {
                 backlog_messages = drained.backlog_messages,
                 "drained"
             ),
-            second = signals.next_stop() => {
+            second = stop(&mut signals) => {
                 let signal = name(second);
                 warn!(target: LOG, signal, "a second signal, the drain is cut short");
                 std::process::exit(128 + second.as_raw_value());
@@ -159,38 +161,12 @@ fn name(signal: SignalKind) -> &'static str {
     if signal == SignalKind::terminate() { "SIGTERM" } else { "SIGINT" }
 }
 
-/// The two ways to ask for an end, and the one to ask for a look at the settings.
-struct Signals {
-    /// What tells daemons to read their files.
-    hangup: Signal,
-    /// What service managers send.
-    terminate: Signal,
-    /// What Ctrl-C sends.
-    interrupt: Signal,
-}
-
-impl Signals {
-    /// From here on no signal of these ends us by itself.
-    fn new() -> io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { hangup: signal(SignalKind::hangup())?, terminate, interrupt })
-    }
-
-    /// The next of all three.
-    async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.hangup.recv() => SignalKind::hangup(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-        }
-    }
-
-    /// The next request to stop.
-    async fn next_stop(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
+/// The next signal that asks for an end: a broker that stops has no use for new settings.
+async fn stop(signals: &mut Signals) -> SignalKind {
+    loop {
+        let signal = signals.next().await;
+        if signal != SignalKind::hangup() {
+            return signal;
         }
     }
 }

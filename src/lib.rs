@@ -4,7 +4,7 @@
 //! `cli`, `systemd`, `telemetry`, `terminal`, `top` 6, `shard` 5, `http` and `connection` 4,
 //! `handover` 3, `broker` 2, `outbound` 1, and at the bottom `frame`, `close`, `refusal`, `code`,
 //! `cause`, `grouped`, `rate`, `slow_consumer`, `slack`, `limits`, `metrics`, `memory`, `heap`,
-//! `config`, `contents`, `tls`, `socket`, `faults`. The picture and the reasons are in
+//! `signals`, `config`, `contents`, `tls`, `socket`, `faults`. The picture and the reasons are in
 //! `docs/architecture.md`.
 
 pub mod broker;
@@ -30,6 +30,7 @@ pub mod rate;
 pub mod refusal;
 pub mod server;
 mod shard;
+mod signals;
 mod slack;
 pub mod slow_consumer;
 mod socket;

@@ -27,12 +27,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::time::{Instant, sleep_until};
 
 use self::desk::Desk;
 use self::status::{DONE, Failure, say};
 use crate::config::{Form, Terminal};
+use crate::signals::Signals;
 use crate::{cause, tls};
 
 /// How long who leaves waits for the broker.
@@ -55,7 +56,8 @@ fn start(terminal: &Terminal) -> Result<(), Failure> {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_all().build_local(LocalOptions::default()).map_err(own)?;
     let end = runtime.block_on(async {
-        let signals = Signals::new().map_err(own)?;
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        let signals = Signals::new(&kinds).map_err(own)?;
         let desk = Desk::new(terminal);
         let end = act(terminal, line::hold(terminal, tls.as_ref(), &desk), signals, &desk).await;
         account(terminal, &desk, end)
@@ -188,25 +190,4 @@ fn unanswered(desk: &Desk) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Lost("the broker did not take all in time".to_owned()))
-}
-
-/// What asks a program to go.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    /// From here on neither ends us by itself.
-    fn new() -> io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-        }
-    }
 }

@@ -13,7 +13,7 @@ use crossterm::event::{Event, EventStream, KeyCode, KeyEventKind, KeyModifiers};
 use futures_core::Stream;
 use ratatui::DefaultTerminal;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use self::client::ClientError;
@@ -21,6 +21,7 @@ use self::reading::{Lists, Picture, Reading, step};
 use self::view::View;
 use crate::config::{Target, Top};
 use crate::handover::{ShardsPage, TopicSort};
+use crate::signals::Signals;
 
 /// Columns of a frame that is printed.
 const COLUMNS: u16 = 80;
@@ -77,7 +78,8 @@ async fn watch(top: &Top) -> Result<(), TopError> {
         return Err(TopError::NoTerminal);
     }
     let first = Reading::take(&top.target, TopicSort::Rate).await?;
-    let mut signals = Signals::new()?;
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let mut signals = Signals::new(&kinds)?;
     let mut screen = Screen::new(first.shards, first.lists?)?;
     let mut keys = EventStream::new();
     let mut ticks = interval(top.interval);
@@ -98,7 +100,7 @@ async fn watch(top: &Top) -> Result<(), TopError> {
                         screen.show(looked);
                         break Wish::Redraw;
                     }
-                    () = signals.any() => return Ok(()),
+                    _ = signals.next() => return Ok(()),
                     event = next(&mut keys) => match wish(event?.as_ref()) {
                         Wish::Nothing => {}
                         Wish::Redraw => screen.draw(top)?,
@@ -197,25 +199,5 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         ratatui::restore();
-    }
-}
-
-/// What asks a program to go.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hangup] = kinds.map(signal);
-        Ok(Self([terminate?, interrupt?, hangup?]))
-    }
-
-    /// One of them came.
-    async fn any(&mut self) {
-        poll_fn(|cx| {
-            let came = self.0.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
-            if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
     }
 }

@@ -16,6 +16,7 @@ const RANKS: [&[&str]; 9] = [
         "metrics",
         "memory",
         "heap",
+        "signals",
         "code",
         "close",
         "refusal",

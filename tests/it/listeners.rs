@@ -119,7 +119,7 @@ async fn who_reads_nothing_from_a_socket_file_is_a_slow_consumer() {
 #[tokio::test]
 async fn the_file_goes_when_the_drain_begins() {
     let place = Place::new();
-    let mut process = place.broker("", &[]).await;
+    let mut process = place.broker("", &["--drain-timeout", "10m"]).await;
     // the drain waits for it: its head has come, its body never does
     let mut unfinished = place.open();
     let head = "POST /pub/fry HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9";

@@ -121,9 +121,7 @@ impl Server {
     /// Whether it could start with these settings, as far as can be seen without listening: whether
     /// they fit each other, and whether certificates and keys can be used.
     pub fn check(config: &Config) -> Result<(), StartError> {
-        config.limits.check()?;
-        config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
-        config.admin.check()?;
+        check_settings(config)?;
         let mut keeper = Keeper::new(Arc::new(Counters::default()));
         config.listen.iter().try_for_each(|listen| identity(listen, &mut keeper).map(drop))
     }
@@ -137,9 +135,7 @@ impl Server {
     /// it says nothing.
     pub fn start_with(config: &Config, mut inherited: Inherited) -> Result<Self, StartError> {
         let config = &Config { listen: inherited.listen(config), ..config.clone() };
-        config.limits.check()?;
-        config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
-        config.admin.check()?;
+        check_settings(config)?;
         let (allowed, reserved) = (descriptors::raise(), descriptors::reserved(config));
         if allowed <= reserved {
             return Err(StartError::Descriptors { allowed, reserved });
@@ -356,6 +352,14 @@ fn start_shards(
         })?);
     }
     Ok(ended)
+}
+
+/// Whether the settings fit each other.
+fn check_settings(config: &Config) -> Result<(), StartError> {
+    config.limits.check()?;
+    config.limits.check_memory(config.shards.get() + config.acceptors.get())?;
+    config.admin.check()?;
+    Ok(())
 }
 
 /// An acceptor is one thread with all listeners.

@@ -370,6 +370,7 @@ fn start_acceptors(
     ground: &mut Ground,
 ) -> Result<Vec<oneshot::Receiver<()>>, StartError> {
     let mut ended = vec![];
+    let demo = Demo::in_mode(config.mode);
     for number in 0..config.acceptors.get() {
         let name = format!("acceptor-{number}");
         let copies = opened.iter().map(|opened| opened.bound.try_clone());
@@ -389,7 +390,7 @@ fn start_acceptors(
             turnstile: Arc::clone(&ground.turnstile),
             proxies: config.proxies.clone(),
             shutdown: ground.shutdown.clone(),
-            demo: Demo::in_mode(config.mode),
+            demo: demo.clone(),
             times: Times::default(),
             visits: Visits::default(),
             handshakes: Handshakes::new(config.acceptors.get()),

@@ -63,8 +63,8 @@ const FILES: [File; 17] = files!(
     "view.js"
 );
 
-/// The page, ready to be shown.
-#[derive(Debug)]
+/// The page, ready to be shown. A copy shares its bytes.
+#[derive(Debug, Clone)]
 pub(crate) struct Demo {
     /// The page; its links name the folder.
     index: Bytes,

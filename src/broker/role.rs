@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::ByPattern;
+use crate::metrics::{ByPattern, PATTERNS};
 
 /// How a topic gives out its messages. Patterns never mix: `/pub/x` and `/bus/x` are two topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,14 +33,13 @@ pub enum Role {
 }
 
 impl Pattern {
-    /// All of them, and what they are called outside.
-    const WORDS: [(Self, &'static str); 3] =
-        [(Self::Bus, "bus"), (Self::PubSub, "pubsub"), (Self::PushPull, "pushpull")];
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Bus, Self::PubSub, Self::PushPull];
 
     /// What it is called outside.
     #[must_use]
     pub const fn word(self) -> &'static str {
-        Self::WORDS[self as usize].1
+        PATTERNS[self as usize]
     }
 
     /// Its one of what is counted by pattern.
@@ -56,7 +55,7 @@ impl Pattern {
     /// The pattern that is called so.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        Self::WORDS.into_iter().find(|(_, other)| *other == word).map(|(pattern, _)| pattern)
+        Self::ALL.into_iter().find(|pattern| pattern.word() == word)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use self::clock::microseconds;
 pub use self::histogram::{Counted, Histogram};
-pub use self::parts::{ByCode, ByPattern, Part, Parts, REFUSAL_CODES_MAX};
+pub use self::parts::{ByCode, ByPattern, PATTERNS, Part, Parts, REFUSAL_CODES_MAX};
 pub use self::pulse::Pulse;
 use crate::limits::SHARD_STUCK_AFTER;
 

@@ -5,6 +5,9 @@ use super::Counter;
 /// Refusals have no more codes than this.
 pub const REFUSAL_CODES_MAX: usize = 64;
 
+/// What patterns are called outside, in the order of [`ByPattern::each`].
+pub const PATTERNS: [&str; 3] = ["bus", "pubsub", "pushpull"];
+
 /// Which part of a count it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
@@ -50,8 +53,9 @@ pub struct ByCode {
 
 impl<T> ByPattern<T> {
     /// All of them, by the names that patterns have outside.
-    pub fn each(&self) -> [(&'static str, &T); 3] {
-        [("bus", &self.bus), ("pubsub", &self.pubsub), ("pushpull", &self.pushpull)]
+    pub const fn each(&self) -> [(&'static str, &T); 3] {
+        let [bus, pubsub, pushpull] = PATTERNS;
+        [(bus, &self.bus), (pubsub, &self.pubsub), (pushpull, &self.pushpull)]
     }
 }
 

@@ -159,9 +159,10 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::frame::Kind;
 
     fn message(size: usize) -> Message {
-        Message { is_binary: false, payload: vec![b'x'; size], time: std::time::UNIX_EPOCH }
+        Message { kind: Kind::Text, payload: vec![b'x'; size], time: std::time::UNIX_EPOCH }
     }
 
     /// Whether it is ready at once.

@@ -166,8 +166,7 @@ async fn write(
         while !writer.is_full()
             && let Some(message) = desk.outgoing.take_now()
         {
-            let op_code = if message.is_binary { OpCode::Binary } else { OpCode::Text };
-            writer.append(op_code, message.payload);
+            writer.append(message.kind.op_code(), message.payload);
             desk.ledger.borrow_mut().send();
         }
         if desk.outgoing.is_done() {

@@ -90,7 +90,7 @@ fn shell(command: &str, terminal: &Terminal, number: u64, job: &Message) -> Comm
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command);
     shell.env("MERCURY_TOPIC", &terminal.topic);
-    shell.env("MERCURY_KIND", job.kind());
+    shell.env("MERCURY_KIND", job.kind_word());
     shell.env("MERCURY_JOB", number.to_string());
     shell.stdin(Stdio::piped());
     // Ctrl-C on a terminal goes to its whole foreground, and is for us alone

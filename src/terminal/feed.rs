@@ -13,6 +13,7 @@ use super::status::Failure;
 use crate::cause;
 use crate::config::{Input, Size, Supply, Terminal};
 use crate::contents;
+use crate::frame::Kind;
 use crate::rate::Rate;
 
 /// Read of standard input at once.
@@ -67,7 +68,8 @@ impl Outlet<'_> {
             pace.wait().await;
         }
         let is_text = !self.input.is_binary && simdutf8::basic::from_utf8(&payload).is_ok();
-        self.desk.outgoing.put(Message::new(!is_text, payload));
+        let kind = if is_text { Kind::Text } else { Kind::Binary };
+        self.desk.outgoing.put(Message::new(kind, payload));
     }
 }
 

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A broker that stops ignores what comes while it does, and answers all the same: by default for
-/// so long.
-const DRAIN: Duration = Duration::from_secs(5);
+use crate::limits::DRAIN_MAX;
+
 /// How finely that is looked at.
 const GRAIN: Duration = Duration::from_millis(100);
 
@@ -56,8 +55,9 @@ impl Ledger {
             if self.past.back().is_none_or(|(then, _)| now - *then >= GRAIN) {
                 self.past.push_back((now, number));
             }
-            // the youngest of those that are old enough stays
-            while self.past.get(1).is_some_and(|(then, _)| now - *then >= DRAIN) {
+            // A broker that stops ignores what comes while it does, and answers all the same, by
+            // default for so long: the youngest of those that are old enough stays.
+            while self.past.get(1).is_some_and(|(then, _)| now - *then >= DRAIN_MAX) {
                 self.past.pop_front();
             }
         }
@@ -73,7 +73,7 @@ impl Ledger {
     /// messages that may not have arrived, counted from 1.
     pub(super) fn part(&mut self, drained: Option<Instant>) -> Option<RangeInclusive<u64>> {
         if let Some(now) = drained {
-            let old = self.past.iter().rev().find(|(then, _)| now - *then >= DRAIN);
+            let old = self.past.iter().rev().find(|(then, _)| now - *then >= DRAIN_MAX);
             self.confirmed = old.map_or(self.began, |(_, number)| *number);
         }
         let (first, last) = (self.confirmed + 1, self.sent);

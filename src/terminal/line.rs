@@ -12,12 +12,13 @@ use super::connection::{self, Parting};
 use super::desk::Desk;
 use super::handshake::{self, Unopened};
 use super::status::{Failure, say};
+use crate::code::CloseCode;
 use crate::config::{Reconnect, Terminal};
 
 /// A connection that lasted so long was a good one.
 const GOOD: Duration = Duration::from_secs(10);
 /// The broker closes since it stops, and ignores what came meanwhile.
-const GOING_AWAY: u16 = 1001;
+const GOING_AWAY: u16 = CloseCode::GoingAway.number();
 
 /// Keeps a line until it has served its purpose, or cannot.
 pub(super) async fn hold(

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::frame::Kind;
+
 /// What a message costs beside its bytes, so that empty ones are bounded as well.
 const OVERHEAD_BYTES: usize = 64;
 
@@ -9,7 +11,7 @@ const OVERHEAD_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
     /// Binary, or text.
-    pub(super) is_binary: bool,
+    pub(super) kind: Kind,
     /// What it says; of text it is UTF-8.
     pub(super) payload: Vec<u8>,
     /// When it came; of what is sent, when it was read.
@@ -18,13 +20,16 @@ pub(super) struct Message {
 
 impl Message {
     /// One that exists since now.
-    pub(super) fn new(is_binary: bool, payload: Vec<u8>) -> Self {
-        Self { is_binary, payload, time: SystemTime::now() }
+    pub(super) fn new(kind: Kind, payload: Vec<u8>) -> Self {
+        Self { kind, payload, time: SystemTime::now() }
     }
 
-    /// What it says of itself.
-    pub(super) const fn kind(&self) -> &'static str {
-        if self.is_binary { "binary" } else { "text" }
+    /// What its kind is called.
+    pub(super) const fn kind_word(&self) -> &'static str {
+        match self.kind {
+            Kind::Text => "text",
+            Kind::Binary => "binary",
+        }
     }
 
     /// What it takes of a belt's room.

@@ -14,6 +14,7 @@ use super::message::Message;
 use super::status::Failure;
 use crate::cause;
 use crate::config::{Form, Output, Terminal};
+use crate::frame::Kind;
 
 /// More than this is not gathered before it is written.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -112,10 +113,10 @@ fn length(message: &Message, batch: &mut Vec<u8>) {
 
 /// A message as an object.
 fn json(message: &Message, topic: &str, batch: &mut Vec<u8>) {
-    let text = std::str::from_utf8(&message.payload).ok().filter(|_| !message.is_binary);
+    let text = std::str::from_utf8(&message.payload).ok().filter(|_| message.kind == Kind::Text);
     let line = Line {
         time: time(message.time),
-        kind: message.kind(),
+        kind: message.kind_word(),
         topic,
         message: text.map_or_else(|| STANDARD.encode(&message.payload).into(), Into::into),
     };
@@ -136,7 +137,7 @@ mod tests {
 
     fn shown(payload: &[u8], is_seen: bool) -> Vec<u8> {
         let mut batch = vec![];
-        line(&Message::new(false, payload.to_vec()), is_seen, &mut batch);
+        line(&Message::new(Kind::Text, payload.to_vec()), is_seen, &mut batch);
         batch
     }
 
@@ -160,9 +161,9 @@ mod tests {
     fn json_says_when_and_what() {
         let mut batch = vec![];
         let time = UNIX_EPOCH + Duration::from_millis(1500);
-        let mut message = Message { is_binary: false, payload: b"a\n\"".to_vec(), time };
+        let mut message = Message { kind: Kind::Text, payload: b"a\n\"".to_vec(), time };
         json(&message, "x/y", &mut batch);
-        (message.is_binary, message.payload) = (true, b"\xff\0".to_vec());
+        (message.kind, message.payload) = (Kind::Binary, b"\xff\0".to_vec());
         json(&message, "x/y", &mut batch);
         let expected = "{\"time\":\"1970-01-01T00:00:01.500000Z\",\"kind\":\"text\",\
             \"topic\":\"x/y\",\"message\":\"a\\n\\\"\"}\n\
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn lengths_are_four_bytes() {
         let mut batch = vec![];
-        length(&Message::new(true, vec![7; 258]), &mut batch);
+        length(&Message::new(Kind::Binary, vec![7; 258]), &mut batch);
         assert_eq!((&batch[..5], batch.len()), (&[0, 0, 1, 2, 7][..], 262));
     }
 }

@@ -10,9 +10,8 @@ use super::writer::HEAD_BYTES_MAX;
 use crate::cause;
 use crate::close::may_be_sent;
 use crate::config::Size;
+use crate::frame::{CONTROL_BYTES_MAX, Kind};
 
-/// The longest payload of a Close, Ping or Pong (RFC 6455 5.5).
-const CONTROL_BYTES_MAX: usize = 125;
 /// In the second byte of a head (RFC 6455 5.2).
 const MASKED: u8 = 0x80;
 
@@ -21,8 +20,8 @@ const MASKED: u8 = 0x80;
 pub(super) struct Reader<S> {
     frames: WebSocketRead<S>,
     bytes_max: usize,
-    /// A message whose end has not come: whether it is binary, and what came of it.
-    begun: Option<(bool, Vec<u8>)>,
+    /// A message whose end has not come: its kind, and what came of it.
+    begun: Option<(Kind, Vec<u8>)>,
 }
 
 /// What came.
@@ -85,26 +84,27 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         fin: bool,
         payload: Vec<u8>,
     ) -> Result<Option<Message>, Unreadable> {
-        let (is_binary, bytes) = match (op_code, self.begun.take()) {
-            (OpCode::Continuation, Some((is_binary, mut bytes))) => {
+        let (kind, bytes) = match (op_code, self.begun.take()) {
+            (OpCode::Continuation, Some((kind, mut bytes))) => {
                 if bytes.len() + payload.len() > self.bytes_max {
                     return Err(too_long(self.bytes_max));
                 }
                 bytes.extend_from_slice(&payload);
-                (is_binary, bytes)
+                (kind, bytes)
             }
             (OpCode::Continuation, None) => return Err(breach("a fragment without a beginning")),
             (_, Some(_)) => return Err(breach("a message inside another one")),
-            (op_code, None) => (op_code == OpCode::Binary, payload),
+            (OpCode::Binary, None) => (Kind::Binary, payload),
+            (_, None) => (Kind::Text, payload),
         };
         if !fin {
-            self.begun = Some((is_binary, bytes));
+            self.begun = Some((kind, bytes));
             return Ok(None);
         }
-        if !is_binary && simdutf8::basic::from_utf8(&bytes).is_err() {
+        if kind == Kind::Text && simdutf8::basic::from_utf8(&bytes).is_err() {
             return Err(Unreadable::Breach(1007, "text that is not UTF-8".to_owned()));
         }
-        Ok(Some(Message::new(is_binary, bytes)))
+        Ok(Some(Message::new(kind, bytes)))
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
 
     fn texts(received: &[Received]) -> Vec<&[u8]> {
         let text = |it| match it {
-            &Received::Message(Message { is_binary: false, ref payload, .. }) => &payload[..],
+            &Received::Message(Message { kind: Kind::Text, ref payload, .. }) => &payload[..],
             other => panic!("expected text, got {other:?}"),
         };
         received.iter().map(text).collect()

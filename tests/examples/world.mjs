@@ -148,6 +148,17 @@ export class Broker {
     await this.start()
   }
 
+  /** Goes and comes back, in both ways, and a program that is `ready` comes back, too. */
+  async cameBackFor (program, ready) {
+    await program.says(ready)
+    await this.restart()
+    await program.says(/^closed: 1001 going away/)
+    await program.says(ready)
+    await this.crash()
+    await program.says(/^closed: 1006/)
+    await program.says(ready)
+  }
+
   /** Publishes as curl does. */
   async post (path, body) {
     const signal = AbortSignal.timeout(PATIENCE)

@@ -3,14 +3,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { before } from 'node:test';
 
 /** Longer than anything takes on a loaded machine, shorter than a person's patience. */
 export const PATIENCE_MS = 30000;
 
 const running = new Set();
 
+/** The one that all tests of a file share. */
+export let broker;
+
+/** Starts it before them. */
+export const useBroker = () =>
+  before(async () => {
+    broker = await start();
+  });
+
 /** Ends all brokers that a test left, or had to leave. */
-export const stopAll = () => Promise.all([...running].map((broker) => broker.stop()));
+export const stopAll = () => Promise.all([...running].map((each) => each.stop()));
 
 /** A started broker; `port` 0 picks one, `options` are the command line's. */
 export async function start(port = 0, options = []) {
@@ -27,16 +37,16 @@ export async function start(port = 0, options = []) {
     });
     ended.then(() => reject(new Error(`the broker ended: ${said.join('\n')}`)), reject);
   });
-  const broker = {
+  const started = {
     url,
     port: Number(new URL(url).port),
     /** Ends it: with SIGTERM it drains, with SIGKILL it does not. */
     async stop(signal = 'SIGTERM') {
-      running.delete(broker);
+      running.delete(started);
       child.kill(signal);
       await ended;
     },
   };
-  running.add(broker);
-  return broker;
+  running.add(started);
+  return started;
 }

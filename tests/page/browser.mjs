@@ -3,15 +3,30 @@
 
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { after, before } from 'node:test';
 import assert from 'node:assert/strict';
 
-import { PATIENCE_MS } from './broker.mjs';
+import { PATIENCE_MS, stopAll } from './broker.mjs';
 
 const tools = resolve(process.env.PAGE_TOOLS);
 const { chromium } = createRequire(`${tools}/modules/`)('playwright-core');
 
+/** What the tests of one file look at pages with. */
+export let browser;
+
+/** Starts it before them; ends it behind them, and the brokers that they left. */
+export function useBrowser() {
+  before(async () => {
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await stopAll();
+  });
+}
+
 /** A browser without a window. Playwright gives it an empty profile. */
-export const launch = () =>
+const launch = () =>
   chromium.launch({
     executablePath: join(tools, 'bin', 'chromium'),
     // root can't have the sandbox, and nothing comes in but our own page

@@ -1,22 +1,13 @@
 // The three patterns, each between two pages; binary; and messages that want to be more than text.
 
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 
-import { start, stopAll } from './broker.mjs';
-import { launch, open, panel } from './browser.mjs';
+import { broker, start, useBroker } from './broker.mjs';
+import { browser, open, panel, useBrowser } from './browser.mjs';
 
-let broker;
-let browser;
-
-before(async () => {
-  broker = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await stopAll();
-});
+useBroker();
+useBrowser();
 
 /** Two pages of two visitors, on the tab of this hash. */
 const two = (hash) => Promise.all([1, 2].map(() => open(browser, `${broker.url}/#${hash}`)));

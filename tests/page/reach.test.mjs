@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 
-import { PATIENCE_MS, start, stopAll } from './broker.mjs';
-import { launch, open, panel } from './browser.mjs';
+import { PATIENCE_MS, broker, start, useBroker } from './broker.mjs';
+import { browser, open, panel, useBrowser } from './browser.mjs';
 
 const TABS = ['info', 'bus', 'pubsub', 'pushpull'];
 const DESK = { viewport: { width: 1280, height: 900 } };
@@ -18,16 +18,8 @@ const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true };
 /** What all files of the page may weigh, gzipped. */
 const WEIGHT_BYTES_MAX = 60 * 1024;
 
-let broker;
-let browser;
-before(async () => {
-  broker = await start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await stopAll();
-});
+useBroker();
+useBrowser();
 
 /** Shows a tab with its panels connected, and something said. */
 async function show(page, tab) {

@@ -1,19 +1,12 @@
 // Brokers that go away, hang up or refuse, and messages that come faster than anybody reads.
 
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 
-import { start, stopAll } from './broker.mjs';
-import { launch, open, panel } from './browser.mjs';
+import { start } from './broker.mjs';
+import { browser, open, panel, useBrowser } from './browser.mjs';
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await stopAll();
-});
+useBrowser();
 
 const WAITING = /; next try in \d+\.\d s$/;
 

@@ -145,8 +145,8 @@ counters! {
     messages_ignored,
     /// Batches written to one receiver, or queued for it.
     batches_out: ByPattern,
-    /// The messages in them, one for each receiver: deliveries. What a slow consumer then loses has
-    /// counters of its own, and a job that goes on to another puller counts again.
+    /// Deliveries: messages in those batches, one for each receiver. What a slow consumer then
+    /// loses has counters of its own, and a job that goes on to another puller counts again.
     messages_out: ByPattern,
     /// Jobs that went back to a backlog since their puller left.
     jobs_returned,

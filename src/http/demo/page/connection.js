@@ -7,6 +7,9 @@ const REFUSAL_MAX = 300;
 /** What may wait in the browser; a sender that is faster than its line is told so. */
 const BUFFERED_BYTES_MAX = 8 * 1024 * 1024;
 
+/** Whether a connection in this state is meant to be connected. */
+export const isOn = (state) => ['connected', 'connecting', 'waiting'].includes(state);
+
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 /**
@@ -28,9 +31,8 @@ export class Connection {
     this.onstate(state, words);
   }
 
-  /** Whether it is meant to be connected. */
   get isOn() {
-    return ['connected', 'connecting', 'waiting'].includes(this.state);
+    return isOn(this.state);
   }
 
   /** Connects, or connects elsewhere. `question` is the same URL for a plain GET. */

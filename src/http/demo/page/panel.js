@@ -1,7 +1,7 @@
 // One live panel: a socket on a topic, with all that one can do with it.
 
 import { Composer } from './composer.js';
-import { Connection } from './connection.js';
+import { Connection, isOn } from './connection.js';
 import { copyable } from './copy.js';
 import { find, stamp } from './dom.js';
 import { Log } from './log.js';
@@ -124,8 +124,7 @@ export class Panel {
       this.element.dataset.state = state;
       this.status.textContent = words;
     }
-    const isOn = ['connected', 'connecting', 'waiting'].includes(state);
-    this.toggle.textContent = isOn ? 'Disconnect' : 'Connect';
+    this.toggle.textContent = isOn(state) ? 'Disconnect' : 'Connect';
     this.toggle.setAttribute('aria-label', `${this.toggle.textContent} ${this.name}`);
     this.on.state(this);
   }
